@@ -1,0 +1,3 @@
+// Package wasm reads, rewrites and writes WebAssembly modules: the passes that
+// make a guest meter itself, grow virtually, and start from a memory image.
+package wasm
