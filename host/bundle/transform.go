@@ -1,0 +1,156 @@
+// Package bundle turns what users write (TypeScript, JSX) into what a guest
+// runs. It is the only package that knows the tool that does so (esbuild).
+package bundle
+
+import (
+	"container/list"
+	"crypto/sha256"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// A Syntax is the language of a source file.
+type Syntax int
+
+// The syntaxes that are told apart.
+const (
+	JavaScript Syntax = iota // runs as it is
+	JSX
+	TypeScript
+	TSX
+)
+
+// SyntaxOf tells a file's syntax by its name; ok is false if it is no code.
+func SyntaxOf(name string) (s Syntax, ok bool) {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".js", ".mjs":
+		return JavaScript, true
+	case ".jsx":
+		return JSX, true
+	case ".ts", ".mts":
+		return TypeScript, true
+	case ".tsx":
+		return TSX, true
+	}
+	return JavaScript, false
+}
+
+// An Error is a mistake in the user's source.
+type Error struct {
+	File    string
+	Line    int // from 1
+	Column  int // from 1, in bytes
+	Text    string
+	Excerpt string // the line
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Text)
+}
+
+// Code is a file made ready to run.
+type Code struct {
+	JavaScript string
+	Map        *Map // where the code comes from; nil if it is the source itself
+}
+
+// A Transformer transforms files one by one and remembers those it has seen.
+// It is safe for concurrent use.
+type Transformer struct {
+	most int // bytes of code to remember
+
+	mu    sync.Mutex
+	byKey map[[32]byte]*list.Element
+	order *list.List // *remembered, the last used in front
+	size  int
+}
+
+type remembered struct {
+	key  [32]byte
+	code *Code
+	size int
+}
+
+// NewTransformer makes a transformer that remembers up to so many bytes of
+// source and code.
+func NewTransformer(most int) *Transformer {
+	return &Transformer{most: most, byKey: map[[32]byte]*list.Element{}, order: list.New()}
+}
+
+// Transform makes one file ready. tsconfig is the text of a tsconfig.json whose
+// JSX options count, or empty; nothing else of it is looked at.
+//
+// # Errors
+//
+// An [*Error] for a mistake in the source.
+func (t *Transformer) Transform(name, source string, syntax Syntax, tsconfig string) (*Code, error) {
+	if syntax == JavaScript {
+		return &Code{JavaScript: source}, nil
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %q %q ", syntax, name, tsconfig)
+	h.Write([]byte(source))
+	key := [32]byte(h.Sum(nil))
+	if code := t.recall(key); code != nil {
+		return code, nil
+	}
+	loader := map[Syntax]api.Loader{JSX: api.LoaderJSX, TypeScript: api.LoaderTS, TSX: api.LoaderTSX}[syntax]
+	r := api.Transform(source, api.TransformOptions{
+		Loader:            loader,
+		Sourcefile:        name,
+		Sourcemap:         api.SourceMapExternal,
+		SourcesContent:    api.SourcesContentExclude,
+		Target:            api.ESNext,
+		Charset:           api.CharsetUTF8,
+		TsconfigRaw:       tsconfig,
+		LogLevel:          api.LogLevelSilent,
+		JSX:               api.JSXTransform,
+		KeepNames:         false,
+		LegalComments:     api.LegalCommentsInline,
+		MinifyWhitespace:  false,
+		MinifyIdentifiers: false,
+	})
+	if len(r.Errors) > 0 {
+		e := &Error{File: name, Text: r.Errors[0].Text}
+		if l := r.Errors[0].Location; l != nil {
+			e.Line, e.Column, e.Excerpt = l.Line, l.Column+1, l.LineText
+		}
+		return nil, e
+	}
+	m, err := newMap(name, r.Map)
+	if err != nil {
+		return nil, fmt.Errorf("bundle: source map of %s: %w", name, err)
+	}
+	code := &Code{JavaScript: string(r.Code), Map: m}
+	t.remember(key, code, len(source)+len(r.Code)+len(r.Map))
+	return code, nil
+}
+
+func (t *Transformer) recall(key [32]byte) *Code {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.byKey[key]; e != nil {
+		t.order.MoveToFront(e)
+		return e.Value.(*remembered).code
+	}
+	return nil
+}
+
+func (t *Transformer) remember(key [32]byte, code *Code, size int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byKey[key] != nil || size > t.most/8 {
+		return
+	}
+	t.byKey[key] = t.order.PushFront(&remembered{key, code, size})
+	t.size += size
+	for t.size > t.most {
+		last := t.order.Remove(t.order.Back()).(*remembered)
+		delete(t.byKey, last.key)
+		t.size -= last.size
+	}
+}

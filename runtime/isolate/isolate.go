@@ -1,0 +1,337 @@
+package isolate
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mayfly/runtime/engine"
+)
+
+// A Host is what the guest of one isolate can reach. Call and Start run on the
+// goroutine of the turn; in is valid until they return. The same Host value
+// serves one isolate only.
+type Host interface {
+	// Call answers a synchronous operation: appended to out[:0] if it fits,
+	// else allocated. ok is false if the answer is an error record.
+	Call(iso *Isolate, op uint32, in, out []byte) (answer []byte, ok bool)
+	// Start begins an asynchronous operation. It must not block; it, or what
+	// it started, calls iso.Settle(id) once, unless iso.Forget(id) was called.
+	Start(iso *Isolate, op, id uint32, in []byte)
+	// Refuse is the error record for an operation past the limit of pending
+	// ones.
+	Refuse(limit int) []byte
+}
+
+// A Job is one isolate's life with one event.
+type Job struct {
+	Program *Program
+	Host    Host
+	Tenant  string
+	Limits  Limits
+	Event   uint32
+	Message []byte
+}
+
+// An Isolate is one running guest. Its exported methods are for its Host.
+type Isolate struct {
+	rt    *Runtime
+	job   *Job
+	ctx   context.Context
+	slot  *slot
+	proc  *processor
+	usage Usage
+
+	admitted time.Time
+	segment  time.Duration // the thread's processor time when the guest segment began
+	charged  time.Duration // part of usage.CPU that the scheduler knows of
+	measured time.Duration // usage.CPU when memory was measured last
+	listed   bool          // in the runtime's list of live isolates
+	memory   atomic.Int64  // bytes changed when last measured
+
+	ending atomic.Pointer[ended] // set from outside of the turn
+
+	mu      sync.Mutex
+	pending map[uint32]struct{}
+	settled []settlement
+	wake    chan struct{} // capacity 1; made when first waited for
+}
+
+type settlement struct {
+	id      uint32
+	ok      bool
+	message []byte
+}
+
+// Settle completes an operation with a message, or with an error record if ok
+// is false. It may be called from any goroutine; unknown and forgotten ids are
+// ignored. The message belongs to the isolate from then on.
+func (iso *Isolate) Settle(id uint32, ok bool, message []byte) {
+	iso.mu.Lock()
+	if _, found := iso.pending[id]; found {
+		delete(iso.pending, id)
+		iso.settled = append(iso.settled, settlement{id, ok, message})
+		iso.signal()
+	}
+	iso.mu.Unlock()
+}
+
+// Forget drops a pending operation: it will not be settled. It reports
+// whether there was one.
+func (iso *Isolate) Forget(id uint32) bool {
+	iso.mu.Lock()
+	defer iso.mu.Unlock()
+	if _, found := iso.pending[id]; found {
+		delete(iso.pending, id)
+		return true
+	}
+	for i, s := range iso.settled {
+		if s.id == id {
+			iso.settled = append(iso.settled[:i], iso.settled[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// End ends the event with an outcome as soon as the guest can be stopped: at
+// its next yield, or at once if it rests. The first call counts.
+func (iso *Isolate) End(outcome Outcome, why string) {
+	if iso.ending.CompareAndSwap(nil, &ended{outcome, why}) {
+		iso.mu.Lock()
+		iso.signal()
+		iso.mu.Unlock()
+	}
+}
+
+// Unwind is End for use inside Host.Call: it does not return.
+func (iso *Isolate) Unwind(outcome Outcome, why string) {
+	iso.ending.CompareAndSwap(nil, &ended{outcome, why})
+	panic(engine.Stop{Cause: iso.ending.Load()})
+}
+
+// Elapsed is the time since admission.
+func (iso *Isolate) Elapsed() time.Duration { return time.Since(iso.admitted) }
+
+// Context ends with the isolate's event.
+func (iso *Isolate) Context() context.Context { return iso.ctx }
+
+// signal wakes the goroutine that waits; the lock is held.
+func (iso *Isolate) signal() {
+	if iso.wake != nil {
+		select {
+		case iso.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// run takes the isolate from its first turn to its end. It holds a processor
+// at the start and at the end. The error is an *ended, or what the engine gave.
+func (iso *Isolate) run() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	iso.segment = threadCPU()
+	err := iso.slot.machine.Begin(Life{Seed: iso.proc.random.Uint64(), MemoryBytes: iso.rt.memoryBytes(iso.job)})
+	iso.usage.Startup += time.Since(iso.admitted) - iso.usage.Queue
+	status := Done
+	if err == nil {
+		status, err = iso.slot.machine.Event(iso.job.Event, iso.job.Message)
+	}
+	for err == nil {
+		var s settlement
+		var more bool
+		if s, more, err = iso.next(status); err != nil || !more {
+			break
+		}
+		status, err = iso.slot.machine.Settle(s.id, s.ok, s.message)
+	}
+	iso.account()
+	if err == nil {
+		if e := iso.ending.Load(); e != nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// account adds the guest segment that just ended to the usage and begins
+// another.
+func (iso *Isolate) account() {
+	now := threadCPU()
+	iso.usage.CPU += now - iso.segment
+	iso.segment = now
+}
+
+var errNothingPending = errors.New("the guest waits, but no operation is pending")
+
+// next is the settlement to deliver next. It gives the processor back while
+// there is none; more is false when the guest is done.
+func (iso *Isolate) next(status Status) (s settlement, more bool, err error) {
+	for {
+		if e := iso.ending.Load(); e != nil {
+			return s, false, e
+		}
+		iso.mu.Lock()
+		if len(iso.settled) > 0 {
+			s = iso.settled[0]
+			iso.settled = iso.settled[1:]
+			iso.mu.Unlock()
+			return s, true, nil
+		}
+		if status == Done {
+			iso.mu.Unlock()
+			return s, false, nil
+		}
+		if len(iso.pending) == 0 {
+			iso.mu.Unlock()
+			return s, false, errNothingPending
+		}
+		if iso.wake == nil {
+			iso.wake = make(chan struct{}, 1)
+		}
+		iso.mu.Unlock()
+		if err := iso.rest(); err != nil {
+			return s, false, err
+		}
+	}
+}
+
+// rest gives the processor back until there is something to do. On return the
+// isolate holds a processor again, whatever the error.
+func (iso *Isolate) rest() error {
+	iso.account()
+	iso.list()
+	iso.measure()
+	iso.rt.scheduler.release(iso.proc, iso.job.Tenant, iso.uncharged())
+	iso.proc = nil
+	runtime.UnlockOSThread()
+
+	ctx := iso.ctx
+	if wall := iso.job.Limits.Wall; wall > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, iso.admitted.Add(wall), errWall)
+		defer cancel()
+	}
+	var err error
+	select {
+	case <-iso.wake:
+	case <-ctx.Done():
+		err = iso.contextEnded(ctx)
+	}
+	// The end needs a processor too: the slot is put back on it.
+	acquireCtx := context.WithoutCancel(ctx)
+	p, _ := iso.rt.scheduler.acquire(acquireCtx, iso.job.Tenant, false)
+	iso.proc = p
+	runtime.LockOSThread()
+	iso.segment = threadCPU()
+	return err
+}
+
+var errWall = errors.New("wall time limit reached")
+
+func (iso *Isolate) contextEnded(ctx context.Context) *ended {
+	if context.Cause(ctx) == errWall {
+		return iso.wallEnded()
+	}
+	return &ended{Canceled, context.Cause(ctx).Error()}
+}
+
+func (iso *Isolate) wallEnded() *ended {
+	return &ended{ExceededWallTime, "the wall time limit of " + iso.job.Limits.Wall.String() + " was reached"}
+}
+
+// uncharged is the processor time that the scheduler does not know of yet.
+func (iso *Isolate) uncharged() time.Duration {
+	d := iso.usage.CPU - iso.charged
+	iso.charged = iso.usage.CPU
+	return d
+}
+
+// Yield implements Port: the guest has used up its fuel.
+func (iso *Isolate) Yield() {
+	iso.account()
+	l := &iso.job.Limits
+	if e := iso.ending.Load(); e != nil {
+		panic(engine.Stop{Cause: e})
+	}
+	if l.CPU > 0 && iso.usage.CPU > l.CPU {
+		iso.Unwind(ExceededCPU, "the CPU limit of "+l.CPU.String()+" was reached")
+	}
+	if l.Wall > 0 && time.Since(iso.admitted) > l.Wall {
+		e := iso.wallEnded()
+		iso.Unwind(e.outcome, e.why)
+	}
+	if err := iso.ctx.Err(); err != nil {
+		iso.Unwind(Canceled, context.Cause(iso.ctx).Error())
+	}
+	if iso.usage.CPU-iso.measured > memoryInterval {
+		iso.list()
+		if limit := iso.rt.memoryBytes(iso.job); iso.measure() > int64(limit)+memorySlack {
+			iso.Unwind(ExceededMemory, "the memory limit was reached")
+		}
+	}
+	if iso.usage.CPU-iso.charged > iso.rt.config.Quantum {
+		if iso.rt.scheduler.contended.Load() > 0 {
+			runtime.UnlockOSThread()
+			iso.proc = iso.rt.scheduler.turnover(iso.proc, iso.job.Tenant, iso.uncharged())
+			runtime.LockOSThread()
+		} else {
+			runtime.Gosched()
+		}
+		iso.segment = threadCPU()
+	}
+}
+
+// Memory is measured at yields after this much processor time; a guest may
+// change memorySlack more than its limit (its stack, its allocator's rounding)
+// before it is stopped.
+const (
+	memoryInterval = 10 * time.Millisecond
+	memorySlack    = 2 << 20
+)
+
+// measure counts the bytes that the guest has changed.
+func (iso *Isolate) measure() int64 {
+	iso.measured = iso.usage.CPU
+	n, err := iso.slot.memory.Changed()
+	if err != nil {
+		return iso.memory.Load() // the reset finds out
+	}
+	iso.memory.Store(n)
+	iso.usage.Memory = max(iso.usage.Memory, n)
+	return n
+}
+
+// list makes the isolate known to the watch over memory. Short ones never are.
+func (iso *Isolate) list() {
+	if !iso.listed {
+		iso.listed = true
+		iso.rt.pressure.add(iso)
+	}
+}
+
+// Call implements Port.
+func (iso *Isolate) Call(op uint32, in, out []byte) ([]byte, bool) {
+	return iso.job.Host.Call(iso, op, in, out)
+}
+
+// Start implements Port.
+func (iso *Isolate) Start(op, id uint32, in []byte) {
+	iso.mu.Lock()
+	if iso.pending == nil {
+		iso.pending = make(map[uint32]struct{})
+	}
+	limit := iso.job.Limits.Operations
+	refused := limit > 0 && len(iso.pending) >= limit
+	iso.pending[id] = struct{}{}
+	iso.mu.Unlock()
+	if refused {
+		iso.Settle(id, false, iso.job.Host.Refuse(limit))
+		return
+	}
+	iso.job.Host.Start(iso, op, id, in)
+}

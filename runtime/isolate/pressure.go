@@ -1,0 +1,104 @@
+package isolate
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A pressure watches resident memory, refuses new isolates above a budget, and
+// ends the largest ones before the kernel has to choose a process.
+type pressure struct {
+	budget   int64
+	resident atomic.Int64 // of this process, when last looked at
+	free     atomic.Int64 // that the machine or control group has left
+	stop     chan struct{}
+	stopped  chan struct{}
+
+	mu   sync.Mutex
+	live map[*Isolate]struct{} // those that have run for a while, or rest
+}
+
+// Above the budget nothing is admitted. Above shedFactor times the budget, or
+// with less than reserve left on the machine, isolates are ended.
+const (
+	shedPercent    = 115
+	reserve        = 256 << 20
+	pressurePeriod = 50 * time.Millisecond
+)
+
+func newPressure(budget int64) *pressure {
+	p := &pressure{budget: budget, stop: make(chan struct{}), stopped: make(chan struct{}), live: map[*Isolate]struct{}{}}
+	if p.budget == 0 {
+		p.budget = memoryTotal() / 4 * 3
+	}
+	p.look()
+	return p
+}
+
+func (p *pressure) look() {
+	p.resident.Store(memoryResident())
+	p.free.Store(memoryFree())
+}
+
+// watch looks at memory until close.
+func (p *pressure) watch() {
+	defer close(p.stopped)
+	tick := time.NewTicker(pressurePeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.look()
+			if p.resident.Load() > p.budget/100*shedPercent || p.free.Load() < reserve {
+				p.shed()
+			}
+		}
+	}
+}
+
+func (p *pressure) close() {
+	close(p.stop)
+	<-p.stopped
+}
+
+// refuse says why nothing is admitted now, or is empty.
+func (p *pressure) refuse() string {
+	if r := p.resident.Load(); r > p.budget {
+		return fmt.Sprintf("%d MiB of memory are resident, %d MiB are the budget", r>>20, p.budget>>20)
+	}
+	if p.free.Load() < reserve {
+		return "the machine is short of memory"
+	}
+	return ""
+}
+
+// shed ends the isolate that has changed most.
+func (p *pressure) shed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var largest *Isolate
+	for iso := range p.live {
+		if iso.ending.Load() == nil && (largest == nil || iso.memory.Load() > largest.memory.Load()) {
+			largest = iso
+		}
+	}
+	if largest != nil {
+		largest.End(LoadShed, "the server is short of memory, and this execution uses the most")
+	}
+}
+
+func (p *pressure) add(iso *Isolate) {
+	p.mu.Lock()
+	p.live[iso] = struct{}{}
+	p.mu.Unlock()
+}
+
+func (p *pressure) remove(iso *Isolate) {
+	p.mu.Lock()
+	delete(p.live, iso)
+	p.mu.Unlock()
+}

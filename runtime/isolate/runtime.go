@@ -1,0 +1,184 @@
+// Package isolate runs guests: isolates cloned from warm images, in turns, on
+// a fair share of the processors, under limits, to exactly one outcome each.
+// It knows no language and no capability: a [Guest] brings the one, a [Host]
+// the other.
+package isolate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"mayfly/runtime/engine"
+)
+
+// Config configures a Runtime. Its zero value works.
+type Config struct {
+	Processors     int           // guests that run at once; 0: the cores of the machine
+	Quantum        time.Duration // processor time after which others are let in; 0: 2 ms
+	QueuePerTenant int           // executions of a tenant that wait for admission; 0: 256
+	QueueTotal     int           // executions that wait for admission in all; 0: 4096
+	QueueWait      time.Duration // longest wait for admission; 0: 30 s
+	MemoryBudget   int64         // bytes of resident memory above which nothing is admitted; 0: three quarters of what the machine or control group gives
+	SlotRuns       int           // isolates a slot serves before it is replaced; 0: 100,000
+}
+
+func (c Config) withDefaults() Config {
+	set := func(p *int, d int) {
+		if *p == 0 {
+			*p = d
+		}
+	}
+	set(&c.Processors, runtime.NumCPU())
+	set(&c.QueuePerTenant, 256)
+	set(&c.QueueTotal, 4096)
+	set(&c.SlotRuns, 100_000)
+	if c.Quantum == 0 {
+		c.Quantum = 2 * time.Millisecond
+	}
+	if c.QueueWait == 0 {
+		c.QueueWait = 30 * time.Second
+	}
+	return c
+}
+
+// A Runtime runs isolates. It is safe for concurrent use.
+type Runtime struct {
+	config    Config
+	scheduler *scheduler
+	pressure  *pressure
+}
+
+// New makes a runtime. Close it to end its watch over memory.
+func New(config Config) (*Runtime, error) {
+	config = config.withDefaults()
+	if config.Processors < 0 || config.Quantum < 0 || config.QueuePerTenant < 0 || config.QueueTotal < 0 || config.MemoryBudget < 0 {
+		return nil, fmt.Errorf("isolate: negative value in %+v", config)
+	}
+	r := &Runtime{
+		config:    config,
+		scheduler: newScheduler(config.Processors, config.QueuePerTenant, config.QueueTotal),
+		pressure:  newPressure(config.MemoryBudget),
+	}
+	go r.pressure.watch()
+	return r, nil
+}
+
+// Close ends the runtime's own goroutines and closes its idle slots. No job
+// may be running.
+func (r *Runtime) Close() error {
+	r.pressure.close()
+	var errs []error
+	r.scheduler.mu.Lock()
+	defer r.scheduler.mu.Unlock()
+	for _, p := range r.scheduler.idle {
+		for _, slots := range p.clean {
+			for _, s := range slots {
+				errs = append(errs, s.close())
+			}
+		}
+		clear(p.clean)
+	}
+	return errors.Join(errs...)
+}
+
+// memoryBytes is how much a job's guest may change or grow.
+func (r *Runtime) memoryBytes(job *Job) uint32 {
+	most := job.Program.memoryBytes
+	if l := job.Limits.Memory; l > 0 {
+		return uint32(min(l, int64(most)))
+	}
+	return most
+}
+
+// Run runs one event in a fresh isolate, to its end. The context's end cancels
+// it. The error is an [*OverloadError] when the job was not admitted, and nil
+// otherwise.
+func (r *Runtime) Run(ctx context.Context, job Job) (Report, error) {
+	asked := time.Now()
+	iso := &Isolate{rt: r, job: &job, ctx: ctx}
+	if err := r.admit(iso); err != nil {
+		var overload *OverloadError
+		if errors.As(err, &overload) {
+			return Report{Outcome: LoadShed, Err: err, Usage: Usage{Queue: time.Since(asked)}}, err
+		}
+		return Report{Outcome: Canceled, Err: err, Usage: Usage{Queue: time.Since(asked)}}, nil
+	}
+	iso.admitted = time.Now()
+	iso.usage.Queue = 0
+	queue := iso.admitted.Sub(asked)
+
+	var err error
+	if iso.slot, err = iso.proc.take(job.Program); err == nil {
+		iso.slot.instance.SetData(Port(iso))
+		err = iso.run()
+		iso.slot.instance.SetData(nil)
+		r.putBack(iso, err)
+	}
+	if iso.listed {
+		r.pressure.remove(iso)
+	}
+	r.scheduler.release(iso.proc, job.Tenant, iso.uncharged())
+	iso.usage.Wall = time.Since(iso.admitted)
+	iso.usage.Queue = queue
+	r.scheduler.served(iso.usage.CPU)
+	report := Report{Outcome: OK, Usage: iso.usage}
+	if err != nil {
+		report.Outcome, report.Err = classify(err), err
+	}
+	return report, nil
+}
+
+// admit waits for the first processor.
+func (r *Runtime) admit(iso *Isolate) (err error) {
+	if why := r.pressure.refuse(); why != "" {
+		return &OverloadError{why, time.Second}
+	}
+	s := r.scheduler
+	if p := s.tryAcquire(iso.job.Tenant); p != nil {
+		iso.proc = p
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(iso.ctx, r.config.QueueWait,
+		&OverloadError{fmt.Sprintf("no processor was free within %v", r.config.QueueWait), time.Second})
+	defer cancel()
+	iso.proc, err = s.acquire(ctx, iso.job.Tenant, true)
+	return err
+}
+
+// putBack makes the slot clean again, or discards it.
+func (r *Runtime) putBack(iso *Isolate, failed error) {
+	s := iso.slot
+	s.runs++
+	if failed != nil && !errors.As(failed, new(*ended)) || s.unwound(failed) || s.runs >= r.config.SlotRuns {
+		// After a trap or an unwound turn the engine may keep a deep stack:
+		// a new slot costs less than to find out.
+		if n, err := s.memory.Changed(); err == nil {
+			iso.usage.Memory = max(iso.usage.Memory, n)
+		}
+		s.close()
+		return
+	}
+	n, err := s.reset()
+	iso.usage.Memory = max(iso.usage.Memory, n)
+	if err != nil {
+		s.close()
+		return
+	}
+	iso.proc.give(iso.job.Program, s)
+}
+
+// classify names the outcome of an error of run.
+func classify(err error) Outcome {
+	var e *ended
+	if errors.As(err, &e) {
+		return e.outcome
+	}
+	var trap *engine.Trap
+	if errors.As(err, &trap) && trap.Code == engine.TrapStackOverflow {
+		return ExceededMemory // the wasm stack counts as the guest's memory
+	}
+	return InternalError
+}

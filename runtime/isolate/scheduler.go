@@ -1,0 +1,259 @@
+package isolate
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A processor is the right to run a guest: there are as many as cores given
+// to guests. What a running guest needs at hand hangs on it, so that nothing
+// hot is shared between cores; only the goroutine that holds the processor
+// touches it.
+type processor struct {
+	clean  map[*Program][]*slot // clean slots, last in first out
+	random *rand.ChaCha8        // seeds of clones
+}
+
+func newProcessor() *processor {
+	var seed [32]byte
+	cryptorand.Read(seed[:])
+	return &processor{clean: map[*Program][]*slot{}, random: rand.NewChaCha8(seed)}
+}
+
+// A tenant is whose share of the processors an execution uses.
+type tenant struct {
+	name    string
+	virtual time.Duration // processor time used, as the fair queue counts it
+	waiting []*waiter     // first in, first out
+	running int           // processors held
+	queued  int           // executions waiting for admission
+}
+
+// A waiter is a goroutine that wants a processor.
+type waiter struct {
+	tenant *tenant
+	grant  chan *processor // capacity 1
+	fresh  bool            // waits for admission, not for another turn
+}
+
+// A scheduler shares processors between tenants: weighted fair queueing by
+// processor time used (start-time fair queueing, Goyal et al. 1996, with the
+// measured use in place of a packet's length).
+type scheduler struct {
+	queuePerTenant, queueTotal int
+
+	contended atomic.Int32 // waiters; read at every yield without the lock
+
+	mu      sync.Mutex
+	idle    []*processor
+	tenants map[string]*tenant // those that run or wait
+	virtual time.Duration      // of the tenant served last: newcomers start here
+	queued  int                // executions waiting for admission
+	sweepAt int                // number of tenants at which to look for some to forget
+	recent  time.Duration      // moving mean of a fresh execution's processor time
+}
+
+func newScheduler(processors, queuePerTenant, queueTotal int) *scheduler {
+	s := &scheduler{queuePerTenant: queuePerTenant, queueTotal: queueTotal, tenants: map[string]*tenant{}, sweepAt: 64}
+	for range processors {
+		s.idle = append(s.idle, newProcessor())
+	}
+	return s
+}
+
+// enter finds or makes the tenant's entry; the lock is held.
+func (s *scheduler) enter(name string) *tenant {
+	t := s.tenants[name]
+	if t == nil {
+		if len(s.tenants) >= s.sweepAt {
+			s.sweep()
+		}
+		t = &tenant{name: name, virtual: s.virtual}
+		s.tenants[name] = t
+	}
+	return t
+}
+
+// leave forgets a tenant that neither runs nor waits, and isn't ahead of the
+// others: on return it would start at the queue's virtual time anyway. The lock
+// is held.
+func (s *scheduler) leave(t *tenant) {
+	if t.running == 0 && len(t.waiting) == 0 && t.virtual <= s.virtual {
+		delete(s.tenants, t.name)
+	}
+}
+
+// sweep forgets the tenants that stayed because they were ahead of the others
+// and no longer are; the lock is held.
+func (s *scheduler) sweep() {
+	for _, t := range s.tenants {
+		s.leave(t)
+	}
+	s.sweepAt = max(64, 2*len(s.tenants))
+}
+
+// tryAcquire is a processor if one is free and nobody waits.
+func (s *scheduler) tryAcquire(name string) *processor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.idle)
+	if n == 0 || s.contended.Load() > 0 {
+		return nil
+	}
+	p := s.idle[n-1]
+	s.idle = s.idle[:n-1]
+	s.enter(name).running++
+	return p
+}
+
+// acquire waits for a processor. A fresh execution is admitted only while the
+// queues have room.
+func (s *scheduler) acquire(ctx context.Context, name string, fresh bool) (*processor, error) {
+	if p := s.tryAcquire(name); p != nil {
+		return p, nil
+	}
+	s.mu.Lock()
+	t := s.enter(name)
+	if fresh {
+		if err := s.roomLocked(t); err != nil {
+			s.leave(t)
+			s.mu.Unlock()
+			return nil, err
+		}
+		t.queued++
+		s.queued++
+	}
+	w := &waiter{tenant: t, grant: make(chan *processor, 1), fresh: fresh}
+	s.enqueueLocked(w)
+	if n := len(s.idle); n > 0 { // it became free meanwhile
+		p := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		s.grantLocked(p)
+	}
+	s.mu.Unlock()
+	select {
+	case p := <-w.grant:
+		return p, nil
+	case <-ctx.Done():
+	}
+	if s.withdraw(w) {
+		return nil, context.Cause(ctx)
+	}
+	return <-w.grant, nil // granted meanwhile: the caller looks at ctx itself
+}
+
+func (s *scheduler) roomLocked(t *tenant) error {
+	switch {
+	case s.queuePerTenant > 0 && t.queued >= s.queuePerTenant:
+		return &OverloadError{fmt.Sprintf("this tenant has %d executions waiting already", t.queued), s.retryLocked(t.queued)}
+	case s.queueTotal > 0 && s.queued >= s.queueTotal:
+		return &OverloadError{fmt.Sprintf("%d executions are waiting already", s.queued), s.retryLocked(s.queued)}
+	}
+	return nil
+}
+
+// retryLocked guesses when n executions will have been served.
+func (s *scheduler) retryLocked(n int) time.Duration {
+	return min(max(time.Duration(n)*s.recent, time.Second), time.Minute)
+}
+
+func (s *scheduler) enqueueLocked(w *waiter) {
+	t := w.tenant
+	if t.running == 0 && len(t.waiting) == 0 {
+		t.virtual = max(t.virtual, s.virtual) // no credit for having been away
+	}
+	t.waiting = append(t.waiting, w)
+	s.contended.Add(1)
+}
+
+// withdraw takes a waiter out of its queue; false if it was granted.
+func (s *scheduler) withdraw(w *waiter) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, x := range w.tenant.waiting {
+		if x == w {
+			w.tenant.waiting = append(w.tenant.waiting[:i], w.tenant.waiting[i+1:]...)
+			s.dequeuedLocked(w)
+			s.leave(w.tenant)
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scheduler) dequeuedLocked(w *waiter) {
+	s.contended.Add(-1)
+	if w.fresh {
+		w.tenant.queued--
+		s.queued--
+	}
+}
+
+// release gives a processor back, after used of processor time by the tenant.
+func (s *scheduler) release(p *processor, name string, used time.Duration) {
+	s.mu.Lock()
+	t := s.tenants[name]
+	t.virtual += used
+	t.running--
+	if s.contended.Load() == 0 {
+		// Nobody is kept from anything: what was used needs no balancing.
+		s.virtual = max(s.virtual, t.virtual)
+	}
+	s.leave(t)
+	s.grantLocked(p)
+	s.mu.Unlock()
+}
+
+// grantLocked gives p to the waiter of the tenant that has used least, or to
+// the idle ones.
+func (s *scheduler) grantLocked(p *processor) {
+	if s.contended.Load() == 0 {
+		s.idle = append(s.idle, p)
+		return
+	}
+	var next *tenant
+	for _, t := range s.tenants {
+		if len(t.waiting) > 0 && (next == nil || t.virtual < next.virtual) {
+			next = t
+		}
+	}
+	w := next.waiting[0]
+	next.waiting = next.waiting[1:]
+	next.running++
+	s.virtual = max(s.virtual, next.virtual)
+	s.dequeuedLocked(w)
+	w.grant <- p
+}
+
+// turnover lets waiters in after a quantum: the caller has used some processor
+// time on p and goes on when it is its turn again, perhaps on another p. There
+// is no way out but a grant: the caller stands in the middle of a guest's turn.
+func (s *scheduler) turnover(p *processor, name string, used time.Duration) *processor {
+	s.mu.Lock()
+	t := s.tenants[name]
+	t.virtual += used
+	if s.contended.Load() == 0 {
+		s.mu.Unlock()
+		return p
+	}
+	t.running--
+	w := &waiter{tenant: t, grant: make(chan *processor, 1)}
+	// Behind those of its own tenant: they have had less of the turn.
+	t.waiting = append(t.waiting, w)
+	s.contended.Add(1)
+	s.grantLocked(p)
+	s.mu.Unlock()
+	return <-w.grant
+}
+
+// served notes a fresh execution's processor time, for Retry-After.
+func (s *scheduler) served(cpu time.Duration) {
+	s.mu.Lock()
+	s.recent += (cpu - s.recent) / 16
+	s.mu.Unlock()
+}

@@ -1,0 +1,58 @@
+package isolate
+
+import (
+	"mayfly/runtime/engine"
+	"mayfly/runtime/snapshot"
+)
+
+// A slot is a long-lived instance of a program, put back to its image between
+// isolates.
+type slot struct {
+	memory   *snapshot.Memory
+	instance engine.Instance
+	machine  Machine
+	globals  []engine.Global
+	values   []uint64 // of the globals, in the image
+	runs     int
+}
+
+// keepClean is how many clean slots a processor keeps of a program: isolates
+// that wait at an await hold slots, so that more than one come back at once.
+const keepClean = 32
+
+// take is a clean slot of the program.
+func (p *processor) take(program *Program) (*slot, error) {
+	if l := p.clean[program]; len(l) > 0 {
+		s := l[len(l)-1]
+		p.clean[program] = l[:len(l)-1]
+		return s, nil
+	}
+	return program.newSlot()
+}
+
+// give puts a clean slot where the next isolate finds it.
+func (p *processor) give(program *Program, s *slot) {
+	if l := p.clean[program]; len(l) < keepClean {
+		p.clean[program] = append(l, s)
+		return
+	}
+	s.close()
+}
+
+// reset puts memory and globals back as they are in the image, and says how
+// many bytes had changed.
+func (s *slot) reset() (int64, error) {
+	n, err := s.memory.Reset()
+	for i, g := range s.globals {
+		g.Set(s.values[i])
+	}
+	return n, err
+}
+
+func (s *slot) close() error {
+	err := s.instance.Close()
+	if e := s.memory.Close(); err == nil {
+		err = e
+	}
+	return err
+}
