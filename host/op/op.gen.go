@@ -1,0 +1,177 @@
+// Code generated from host/op/ops.json by host/op/gen; DO NOT EDIT.
+
+package op
+
+// The synchronous operations.
+const (
+	// Write: output of the program.
+	//
+	//	in:  u8 fd (1 stdout, 2 stderr), bytes
+	//	out: nothing
+	Write Op = 1
+	// Result: the value of the event; the last one counts.
+	//
+	//	in:  u8 kind (0 none, 1 JSON, 2 text), str type, bytes
+	//	out: nothing
+	Result Op = 2
+	// Fail: an error that nobody caught; the first one counts.
+	//
+	//	in:  u8 origin (0 the event, 1 uncaught, 2 unhandled rejection), error
+	//	out: nothing
+	Fail Op = 3
+	// Exit: ends the event at once; does not return.
+	//
+	//	in:  u32 code
+	//	out: nothing
+	Exit Op = 4
+	// Resolve: names the module that an import means; a builtin is answered as it is (node:fs).
+	//
+	//	in:  str referrer, str specifier
+	//	out: str name
+	Resolve Op = 5
+	// Load: a module's source.
+	//
+	//	in:  str name, str type (import attribute, or empty)
+	//	out: u8 kind (m source, j JSON, t text, d data), bytes
+	Load Op = 6
+	// Random: cryptographically strong, at most 65536.
+	//
+	//	in:  u32 n
+	//	out: the n bytes, without a length
+	Random Op = 7
+	// Clock: coarse: rounded down to 0.1 ms.
+	//
+	//	in:  nothing
+	//	out: f64 unix milliseconds, f64 milliseconds since the isolate started
+	Clock Op = 8
+	// Digest.
+	//
+	//	in:  str algorithm (SHA-1, SHA-256, SHA-384, SHA-512, MD5), bytes
+	//	out: the digest, without a length
+	Digest Op = 9
+	// Cancel: drops a pending asynchronous operation: it will not settle; unknown ids are ignored.
+	//
+	//	in:  u32 id
+	//	out: nothing
+	Cancel Op = 10
+	// Stdin: the whole standard input.
+	//
+	//	in:  nothing
+	//	out: the bytes, without a length
+	Stdin Op = 11
+	// FSRead.
+	//
+	//	in:  str path
+	//	out: the bytes, without a length
+	FSRead Op = 20
+	// FSWrite.
+	//
+	//	in:  str path, u8 mode (0 truncate, 1 append, 2 create only), bytes
+	//	out: nothing
+	FSWrite Op = 21
+	// FSReaddir: sorted; type 1 file, 2 directory.
+	//
+	//	in:  str path
+	//	out: list<str name, u8 type>
+	FSReaddir Op = 22
+	// FSStat.
+	//
+	//	in:  str path
+	//	out: u8 type, f64 size, f64 mtime ms, f64 ctime ms, f64 birthtime ms, f64 inode, u32 mode
+	FSStat Op = 23
+	// FSMkdir.
+	//
+	//	in:  str path, u8 recursive
+	//	out: str first directory made, or empty
+	FSMkdir Op = 24
+	// FSRm.
+	//
+	//	in:  str path, u8 flags (1 recursive, 2 force, 4 only an empty directory, 8 only a file)
+	//	out: nothing
+	FSRm Op = 25
+	// FSRename.
+	//
+	//	in:  str from, str to
+	//	out: nothing
+	FSRename Op = 26
+	// FSCopy.
+	//
+	//	in:  str from, str to, u8 mode (0 overwrite, 2 create only)
+	//	out: nothing
+	FSCopy Op = 27
+	// FSTruncate.
+	//
+	//	in:  str path, f64 size
+	//	out: nothing
+	FSTruncate Op = 28
+	// BodyCancel: gives up a response body.
+	//
+	//	in:  u32 handle
+	//	out: nothing
+	BodyCancel Op = 30
+)
+
+// The asynchronous operations.
+const (
+	// Sleep: settles after that time.
+	//
+	//	in:  f64 milliseconds
+	//	out: nothing
+	Sleep Op = 64
+	// Fetch: a streamed request body is sent by body_write to this operation's id; cancel aborts.
+	//
+	//	in:  str method, str url, list<str name, str value> headers, u8 redirect (0 follow, 1 manual, 2 error), u8 body (0 none, 1 bytes, 2 stream), bytes body (empty unless 1)
+	//	out: u32 status, str statusText, str url, u8 redirected, list<str name, str value> headers, u8 body (0 null, 1 bytes, 2 stream), bytes body (empty unless 1), u32 handle (0 unless 2)
+	Fetch Op = 65
+	// BodyRead: the next chunk of a response body; end 1 comes with no bytes.
+	//
+	//	in:  u32 handle
+	//	out: u8 end, bytes
+	BodyRead Op = 66
+	// BodyWrite: settles when there is room for more: back-pressure.
+	//
+	//	in:  u32 fetch id, u8 end (1 last, 2 abort), bytes
+	//	out: nothing
+	BodyWrite Op = 67
+)
+
+// The events.
+const (
+	// EventRun: runs a program to its end; guests answer with result or fail.
+	//
+	//	in:  u8 flags (1 allow eval), u8 kind (0 detect, 1 script, 2 module), str name, str source, bytes input (JSON, empty: undefined), list<str> args, list<str name, str value> env, str cwd
+	//	out: nothing
+	EventRun Event = 1
+)
+
+var opNames = map[Op]string{
+	Write:      "write",
+	Result:     "result",
+	Fail:       "fail",
+	Exit:       "exit",
+	Resolve:    "resolve",
+	Load:       "load",
+	Random:     "random",
+	Clock:      "clock",
+	Digest:     "digest",
+	Cancel:     "cancel",
+	Stdin:      "stdin",
+	FSRead:     "fs_read",
+	FSWrite:    "fs_write",
+	FSReaddir:  "fs_readdir",
+	FSStat:     "fs_stat",
+	FSMkdir:    "fs_mkdir",
+	FSRm:       "fs_rm",
+	FSRename:   "fs_rename",
+	FSCopy:     "fs_copy",
+	FSTruncate: "fs_truncate",
+	BodyCancel: "body_cancel",
+	Sleep:      "sleep",
+	Fetch:      "fetch",
+	BodyRead:   "body_read",
+	BodyWrite:  "body_write",
+}
+
+var eventNames = map[Event]string{
+	EventRun: "run",
+}
