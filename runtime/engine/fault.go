@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// A HostPanic is a panic of a host function with anything but a [Stop], or of
+// the engine itself: a bug on this side of the boundary. It ends the guest's
+// call; the instance must be discarded.
+type HostPanic struct {
+	Value any    // what was panicked with
+	Stack []byte // the goroutine's stack at the panic, as debug.Stack gives it
+}
+
+func (p *HostPanic) Error() string { return fmt.Sprintf("host function panicked: %v", p.Value) }
+
+// Unwrap returns the panic's value if it was an error.
+func (p *HostPanic) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
+// hostFunction is a HostFunc as wazero calls it.
+type hostFunction struct{ call HostFunc }
+
+// Call implements api.GoFunction. The context is what wazeroFunction.Call gave.
+func (f *hostFunction) Call(ctx context.Context, stack []uint64) {
+	in := ctx.(*wazeroInstance)
+	defer in.unwind()
+	f.call(in, stack)
+}
+
+// unwinding is the panic that carries a guest's end through wazero, which
+// doesn't format a trace of the wasm stack for this type. The reason waits in
+// the instance.
+var unwinding = sys.NewExitError(0)
+
+// unwind keeps the value of a host function's panic, and panics on.
+func (in *wazeroInstance) unwind() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	switch r := r.(type) {
+	case Stop:
+		in.panic = r
+	case *Stop:
+		in.panic = *r
+	default:
+		in.panic = &HostPanic{Value: r, Stack: debug.Stack()}
+	}
+	panic(unwinding)
+}
+
+// trapCodes maps the text of wazero's errors to traps: their type is internal.
+// The other traps are told apart by their text only.
+var trapCodes = map[string]TrapCode{
+	"unreachable":                 TrapUnreachable,
+	"out of bounds memory access": TrapOutOfBounds,
+	"stack overflow":              TrapStackOverflow,
+}
+
+// fault maps the error of a call.
+func (in *wazeroInstance) fault(err error) error {
+	if p := in.panic; p != nil {
+		in.panic = nil
+		return p
+	}
+	if in.module.IsClosed() {
+		return &Error{Op: "call", Err: ErrClosed}
+	}
+	cause := err
+	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
+		cause = next
+	}
+	if _, bug := cause.(runtime.Error); bug {
+		return &HostPanic{Value: cause, Stack: []byte(err.Error())} // wazero has put the Go stack into the text
+	}
+	code, ok := trapCodes[cause.Error()]
+	if !ok {
+		code = TrapOther
+	}
+	return &Trap{Code: code, Cause: err}
+}

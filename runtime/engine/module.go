@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// wazeroModule is compiled code, alone in its wazero runtime but for the host
+// modules it imports from.
+type wazeroModule struct {
+	engine    *wazeroEngine
+	runtime   wazero.Runtime
+	cache     wazero.CompilationCache // nil: none
+	compiled  wazero.CompiledModule
+	unchecked bool // compiled without bounds checks
+
+	closed      atomic.Bool
+	releaseOnce sync.Once
+	releaseErr  error
+}
+
+// instanceConfig is that of every instance. Without a source of randomness
+// wazero would seed one per instance, which takes 17 % of an instantiation;
+// nothing reads from it, since WASI is ours. Anonymous modules don't collide.
+var instanceConfig = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader)
+
+// link makes the host modules that the module imports from.
+func (m *wazeroModule) link(ctx context.Context, imports []Import) error {
+	type key struct{ module, name string }
+	given := make(map[key]Import, len(imports))
+	for _, i := range imports {
+		k := key{i.Module, i.Name}
+		if _, ok := given[k]; ok {
+			return &Error{Op: "compile", Name: i.Module + "." + i.Name, Err: errors.New("import given twice")}
+		}
+		given[k] = i
+	}
+	builders := map[string]wazero.HostModuleBuilder{}
+	for _, f := range m.compiled.ImportedFunctions() {
+		module, name, _ := f.Import()
+		i, ok := given[key{module, name}]
+		if !ok {
+			return &Error{Op: "compile", Name: module + "." + name, Err: ErrMissingImport}
+		}
+		params, results := wazeroTypes(i.Params), wazeroTypes(i.Results)
+		if !slices.Equal(params, f.ParamTypes()) || !slices.Equal(results, f.ResultTypes()) {
+			return &Error{Op: "compile", Name: module + "." + name, Err: fmt.Errorf("%w of type %v → %v", ErrMissingImport,
+				typeNames(f.ParamTypes()), typeNames(f.ResultTypes()))}
+		}
+		b := builders[module]
+		if b == nil {
+			b = m.runtime.NewHostModuleBuilder(module)
+			builders[module] = b
+		}
+		b.NewFunctionBuilder().WithGoFunction(&hostFunction{i.Func}, params, results).Export(name)
+	}
+	for module, b := range builders {
+		if _, err := b.Instantiate(ctx); err != nil {
+			return &Error{Op: "compile", Name: module, Err: err}
+		}
+	}
+	if len(m.compiled.ImportedMemories()) > 0 {
+		return &Error{Op: "compile", Name: "memory", Err: ErrMissingImport}
+	}
+	return nil
+}
+
+func wazeroTypes(types []ValueType) []api.ValueType {
+	out := make([]api.ValueType, len(types))
+	for i, t := range types {
+		out[i] = api.ValueType(t)
+	}
+	return out
+}
+
+func typeNames(types []api.ValueType) []string {
+	out := make([]string, len(types))
+	for i, t := range types {
+		out[i] = api.ValueTypeName(t)
+	}
+	return out
+}
+
+func (m *wazeroModule) Instantiate(ctx context.Context, memory Memory) (Instance, error) {
+	in := &wazeroInstance{}
+	if memory != nil {
+		bytes := memory.Bytes()
+		if len(bytes) == 0 || len(bytes)%PageSize != 0 || uint64(len(bytes)) > 4<<30 {
+			return nil, &Error{Op: "instantiate", Err: fmt.Errorf("%w: %d bytes", ErrMemorySize, len(bytes))}
+		}
+		in.given = bytes[:len(bytes):len(bytes)]
+	}
+	if m.unchecked && (memory == nil || !memory.Windowed()) {
+		return nil, &Error{Op: "instantiate", Err: ErrNoWindow}
+	}
+	if m.closed.Load() {
+		return nil, &Error{Op: "instantiate", Err: ErrClosed}
+	}
+	if err := m.instantiate(ctx, in); err != nil {
+		return nil, &Error{Op: "instantiate", Err: err}
+	}
+	return in, nil
+}
+
+// instantiate catches the panic by which the instance, as the allocator of its
+// own memory, refuses one: wazero's allocators have no other way to fail.
+func (m *wazeroModule) instantiate(ctx context.Context, in *wazeroInstance) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			refusal, ok := r.(memoryRefusal)
+			if !ok {
+				panic(r)
+			}
+			err = refusal.error
+		}
+	}()
+	in.module, err = m.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, in), m.compiled, instanceConfig)
+	return err
+}
+
+func (m *wazeroModule) Close() error {
+	m.engine.forget(m)
+	return m.release()
+}
+
+// release frees the code, once.
+func (m *wazeroModule) release() error {
+	m.closed.Store(true)
+	m.releaseOnce.Do(func() {
+		ctx := context.Background()
+		m.releaseErr = m.runtime.Close(ctx)
+		if m.cache != nil {
+			m.releaseErr = errors.Join(m.releaseErr, m.cache.Close(ctx))
+		}
+	})
+	return m.releaseErr
+}
