@@ -1,0 +1,160 @@
+// Blob and File, after the File API (§3, §4). A blob's bytes are in memory, in
+// one piece that slices share.
+import { TypeError, Uint8Array } from "mayfly:intrinsics";
+import { utf8Decode, utf8Encode } from "mayfly:host";
+import { bytesOf } from "mayfly:crypto";
+import { streamOf } from "mayfly:streams";
+import { customInspect } from "mayfly:inspect";
+import { defineInterface, dictionary, expose, requireArguments } from "mayfly:interface";
+import {
+  ArrayPrototypePush, DateNow, MathTrunc, ObjectDefineProperty, PromiseReject, PromiseResolve, StringPrototypeCharCodeAt, StringPrototypeReplaceAll,
+  StringPrototypeToLowerCase, StringPrototypeToWellFormed, SymbolIterator, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeSet,
+  bytesCopy, bytesSubarray,
+} from "mayfly:primordials";
+
+const none = new Uint8Array(0);
+let blobBytes, isBlob, adopt;
+
+// A type with a character outside U+0020–U+007E is dropped.
+function typeOf(value) {
+  for (let i = 0; i < value.length; i++) {
+    const c = StringPrototypeCharCodeAt(value, i);
+    if (c < 0x20 || c > 0x7e) return "";
+  }
+  return StringPrototypeToLowerCase(value);
+}
+
+function gather(parts, endings) {
+  if (parts === null || (typeof parts !== "object" && typeof parts !== "function") || typeof parts[SymbolIterator] !== "function") {
+    throw new TypeError("Blob constructor: blobParts is not iterable");
+  }
+  const pieces = [];
+  let length = 0;
+  for (const part of parts) {
+    let bytes = isBlob(part) ? blobBytes(part) : bytesOf(part);
+    if (bytes === undefined) {
+      let text = `${part}`;
+      if (endings === "native") text = StringPrototypeReplaceAll(StringPrototypeReplaceAll(text, "\r\n", "\n"), "\r", "\n");
+      bytes = utf8Encode(StringPrototypeToWellFormed(text));
+    }
+    ArrayPrototypePush(pieces, bytes);
+    length += TypedArrayPrototypeGetByteLength(bytes);
+  }
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (let i = 0; i < pieces.length; i++) {
+    TypedArrayPrototypeSet(all, pieces[i], at);
+    at += TypedArrayPrototypeGetByteLength(pieces[i]);
+  }
+  return all;
+}
+
+export class Blob {
+  #bytes = none;
+  #type = "";
+
+  constructor(blobParts = undefined, options = undefined) {
+    const { endings = "transparent", type = "" } = dictionary(options, "Blob constructor: options");
+    const ending = `${endings}`;
+    if (ending !== "transparent" && ending !== "native") throw new TypeError(`Blob constructor: '${ending}' is not a value of endings`);
+    if (blobParts !== undefined) this.#bytes = gather(blobParts, ending);
+    this.#type = typeOf(`${type}`);
+  }
+
+  get size() { return TypedArrayPrototypeGetByteLength(this.#bytes); }
+  get type() { return this.#type; }
+
+  slice(start = 0, end = undefined, contentType = "") {
+    const bytes = this.#bytes;
+    const size = TypedArrayPrototypeGetByteLength(bytes);
+    const from = clamp(start, size);
+    const to = end === undefined ? size : clamp(end, size);
+    const blob = new Blob();
+    blob.#bytes = bytesSubarray(bytes, from, to > from ? to : from);
+    blob.#type = typeOf(`${contentType}`);
+    return blob;
+  }
+
+  stream() { return streamOf(this.#bytes); }
+
+  text() {
+    try {
+      return PromiseResolve(utf8Decode(this.#bytes));
+    } catch (error) {
+      return PromiseReject(error);
+    }
+  }
+  arrayBuffer() {
+    try {
+      return PromiseResolve(TypedArrayPrototypeGetBuffer(bytesCopy(this.#bytes)));
+    } catch (error) {
+      return PromiseReject(error);
+    }
+  }
+  bytes() {
+    try {
+      return PromiseResolve(bytesCopy(this.#bytes));
+    } catch (error) {
+      return PromiseReject(error);
+    }
+  }
+
+  static {
+    isBlob = (value) => typeof value === "object" && value !== null && #bytes in value;
+    blobBytes = (blob) => blob.#bytes;
+    // adopt makes a blob of bytes that nobody else keeps.
+    adopt = (bytes, type) => {
+      const blob = new Blob();
+      blob.#bytes = bytes;
+      blob.#type = typeOf(type);
+      return blob;
+    };
+  }
+}
+defineInterface(Blob);
+
+function clamp(value, size) {
+  let n = MathTrunc(+value);
+  if (n !== n) n = 0;
+  if (n < 0) return size + n < 0 ? 0 : size + n;
+  return n > size ? size : n;
+}
+
+let isFile;
+export class File extends Blob {
+  #name;
+  #lastModified;
+
+  constructor(fileBits, fileName, options = undefined) {
+    requireArguments(arguments.length, 2, "File constructor");
+    super(fileBits, options);
+    this.#name = StringPrototypeToWellFormed(`${fileName}`);
+    const { lastModified } = dictionary(options, "File constructor: options");
+    this.#lastModified = lastModified === undefined ? DateNow() : MathTrunc(+lastModified) || 0;
+  }
+
+  get name() { return this.#name; }
+  get lastModified() { return this.#lastModified; }
+  get webkitRelativePath() { this.#name; return ""; }
+
+  static {
+    isFile = (value) => typeof value === "object" && value !== null && #name in value;
+  }
+}
+defineInterface(File);
+
+ObjectDefineProperty(Blob.prototype, customInspect, {
+  __proto__: null, configurable: true, writable: true, enumerable: false,
+  value(depth, options, inspect) {
+    const file = isFile(this);
+    const name = file ? "File" : "Blob";
+    if (depth < 0) return `[${name}]`;
+    const shown = file
+      ? { size: this.size, type: this.type, name: this.name, lastModified: this.lastModified }
+      : { size: this.size, type: this.type };
+    return `${name} ${inspect(shown, options)}`;
+  },
+});
+
+export { isBlob, isFile, blobBytes, adopt as adoptBlob };
+expose({ Blob, File });

@@ -1,0 +1,86 @@
+// Values as text, exactly as node's util.inspect and util.format show them.
+//
+// The work is done by the package node-inspect-extracted (MIT: node's own
+// formatter), which emulates in JavaScript what node's formatter asks of the
+// engine. Here the emulation is exchanged for the engine's own knowledge:
+// states of promises, targets of proxies, entries of iterators and weak
+// collections, classes of objects.
+import native from "mayfly:native";
+import { evaluateCommonJS, replaceOnce } from "mayfly:commonjs";
+import * as types from "mayfly:types";
+import source from "mayfly:npm/node-inspect-extracted/dist/inspect.js" with { type: "text" };
+import {
+  ArrayPrototypePush, NumberPrototypeToString, ObjectGetOwnPropertyDescriptor, ObjectGetPrototypeOf, ObjectPrototypePropertyIsEnumerable,
+  ReflectOwnKeys, StringPrototypeStartsWith, uncurryThis,
+} from "mayfly:primordials";
+
+const { promiseDetails, proxyDetails, previewEntries } = native;
+const ErrorPrototypeToString = uncurryThis(Error.prototype.toString);
+
+const ONLY_ENUMERABLE = 2;
+const constants = { kPending: 0, kFulfilled: 1, kRejected: 2, ALL_PROPERTIES: 0, ONLY_ENUMERABLE };
+
+function isIndex(key) {
+  const n = key >>> 0;
+  return n !== 0xffffffff && NumberPrototypeToString(n, 10) === key;
+}
+
+function getOwnNonIndexProperties(object, filter) {
+  const keys = [];
+  const all = ReflectOwnKeys(object);
+  for (let i = 0; i < all.length; i++) {
+    const key = all[i];
+    if (typeof key === "string" && isIndex(key)) continue;
+    if (filter === ONLY_ENUMERABLE && !ObjectPrototypePropertyIsEnumerable(object, key)) continue;
+    ArrayPrototypePush(keys, key);
+  }
+  return keys;
+}
+
+function getConstructorName(object) {
+  for (let o = object; o !== null; o = ObjectGetPrototypeOf(o)) {
+    const descriptor = ObjectGetOwnPropertyDescriptor(o, "constructor");
+    if (descriptor !== undefined && typeof descriptor.value === "function" && descriptor.value.name !== "") return descriptor.value.name;
+  }
+  return "";
+}
+
+const binding = {
+  constants,
+  getOwnNonIndexProperties,
+  getConstructorName,
+  getPromiseDetails: (promise) => promiseDetails(promise) ?? [constants.kPending, undefined],
+  // With full false: the target only. node answers undefined for what is no proxy.
+  getProxyDetails(value, full = true) {
+    const details = proxyDetails(value);
+    return details === undefined || full ? details : details[0];
+  },
+  // With isIterator: the entries and whether they are pairs.
+  previewEntries(value, isIterator = false) {
+    const preview = previewEntries(value) ?? [[], false];
+    return isIterator ? preview : preview[0];
+  },
+  getExternalValue: () => 0n,
+  Proxy,
+};
+
+// V8's stacks begin with the error's name and message, this engine's with the
+// first frame.
+function completeStack(error, stack) {
+  if (stack !== "" && !StringPrototypeStartsWith(stack, "    at ")) return stack;
+  const head = ErrorPrototypeToString(error);
+  if (stack === "") return head;
+  return `${head}\n${stack[stack.length - 1] === "\n" ? stack.slice(0, -1) : stack}`;
+}
+
+const name = "node-inspect-extracted";
+// The bundle's modules 727 and 499 are node's util binding and util.types.
+const patched = [
+  ["const e={};return function n(r){const o=e[r]", 't[727]=m=>{m.exports=require("binding")};t[499]=m=>{m.exports=require("types")};const e={};return function n(r){const o=e[r]'],
+  ['if("string"==typeof n)return n;', 'if("string"==typeof n)return require("completeStack")(e,n);'],
+].reduce((text, [from, to]) => replaceOnce(name, text, from, to), source);
+const library = evaluateCommonJS(name, patched, { binding, types, completeStack });
+
+export const { inspect, format, formatWithOptions, stripVTControlCharacters, getStringWidth } = library;
+export { completeStack };
+export const customInspect = Symbol.for("nodejs.util.inspect.custom");
