@@ -1,0 +1,215 @@
+package snapshot
+
+import (
+	"fmt"
+	"slices"
+
+	"mayfly/runtime/engine"
+)
+
+// A Strategy is a way to find and to put back changed pages.
+type Strategy int
+
+const (
+	// Best is the best of those that work on this system.
+	Best Strategy = iota
+	// Scan asks the kernel for the changed pages (PAGEMAP_SCAN, Linux 6.7) and
+	// copies them back in place: the next clone finds its usual pages present.
+	Scan
+	// Discard gives all changed pages back to the kernel (MADV_DONTNEED), so
+	// that the next clone has to fault its pages in again. Any Linux.
+	Discard
+	// Copy compares the memory with the image, page by page. Any system; no
+	// window.
+	Copy
+)
+
+func (s Strategy) String() string {
+	switch s {
+	case Best:
+		return "best"
+	case Scan:
+		return "scan"
+	case Discard:
+		return "discard"
+	case Copy:
+		return "copy"
+	}
+	return fmt.Sprintf("strategy(%d)", int(s))
+}
+
+// MemoryOptions say how a [Memory] is made. The zero value takes what works
+// best on this system.
+type MemoryOptions struct {
+	// Strategy forces a strategy; ErrUnavailable if the system lacks it.
+	Strategy Strategy
+	// NoWindow reserves the declared bytes only.
+	NoWindow bool
+}
+
+// A Memory is the linear memory of one slot, an [engine.Memory]. It is not
+// safe for concurrent use; the guest must not run during its methods, but for
+// Changed and Resident called by the guest's own goroutine.
+type Memory struct {
+	image  *Image
+	memory []byte // the declared memory
+	slot   slot   // how changes are found and put back
+	closed bool
+}
+
+var _ engine.Memory = (*Memory)(nil)
+
+// A slot is an implementation of Memory for one strategy.
+type slot interface {
+	windowed() bool
+	// changed counts the bytes of pages changed since the last reset.
+	changed() (int64, error)
+	// reset puts all back, and counts as changed does.
+	reset() (int64, error)
+	// visit calls f with the runs of pages, in order, that may differ from the
+	// image. It stops at the first error.
+	visit(f func(r run) error) error
+	// resident is how many bytes are held for the slot alone, as of the last
+	// call of the methods above.
+	resident() int64
+	close() error
+}
+
+// NewMemory makes a memory of size bytes, a multiple of engine.PageSize and
+// not less than the image, that holds the image. The image may be closed
+// before the memory is.
+func NewMemory(image *Image, size int64, options MemoryOptions) (*Memory, error) {
+	const op = "new memory"
+	if size <= 0 || size%engine.PageSize != 0 || size > MaxBytes || size < image.Len() || int64(int(size)) != size {
+		return nil, fail(op, mismatch("a memory of %d bytes for an image of %d", size, image.Len()))
+	}
+	if !image.retain() {
+		return nil, fail(op, ErrClosed)
+	}
+	m := &Memory{image: image}
+	var err error
+	if m.slot, m.memory, err = newSlot(image, size, options); err != nil {
+		image.release()
+		return nil, fail(op, err)
+	}
+	return m, nil
+}
+
+// Bytes is the linear memory at its full declared size. It never moves. It
+// must not be used after Close.
+func (m *Memory) Bytes() []byte { return m.memory }
+
+// Windowed says that the engine.WindowSize bytes from the first on are
+// readable, writable, and belong to this memory alone.
+func (m *Memory) Windowed() bool { return !m.closed && m.slot.windowed() }
+
+// Image is the image that the memory is a clone of.
+func (m *Memory) Image() *Image { return m.image }
+
+// Changed counts the bytes, in whole pages, that were changed since the memory
+// was made or last reset, anywhere in its window. A page counts when it was
+// written, except that one which an earlier life left resident counts when its
+// contents differ from the image.
+func (m *Memory) Changed() (int64, error) {
+	if m.closed {
+		return 0, fail("count changes", ErrClosed)
+	}
+	n, err := m.slot.changed()
+	if err != nil {
+		return 0, fail("count changes", err)
+	}
+	return n, nil
+}
+
+// Reset makes the memory, and the whole window it is in, equal to the image
+// again, and returns what Changed would have. After an error the memory must
+// be closed.
+func (m *Memory) Reset() (changedBytes int64, err error) {
+	if m.closed {
+		return 0, fail("reset", ErrClosed)
+	}
+	n, err := m.slot.reset()
+	if err != nil {
+		return n, fail("reset", err)
+	}
+	return n, nil
+}
+
+// Resident is how many bytes of real memory the slot holds for itself, besides
+// the image that it shares: as of the last Changed, Reset or Capture.
+func (m *Memory) Resident() int64 {
+	if m.closed {
+		return 0
+	}
+	return m.slot.resident()
+}
+
+// Capture copies the pages that differ from the image.
+//
+// # Errors
+//
+// ErrStray if the guest stored beyond the declared memory: such a guest relies
+// on what no engine promises, and can't be kept.
+func (m *Memory) Capture(globals []Global) (*Delta, error) {
+	const op = "capture"
+	if m.closed {
+		return nil, fail(op, ErrClosed)
+	}
+	m.image.captured.Store(true)
+	delta := newDelta(m.image, int64(len(m.memory)), globals)
+	limit := uint32(len(m.memory) / PageSize)
+	err := m.slot.visit(func(r run) error {
+		if r.end() > limit {
+			return ErrStray
+		}
+		delta.add(m.image, m.memory, r.start, r.count)
+		return nil
+	})
+	if err != nil {
+		return nil, fail(op, err)
+	}
+	delta.runs, delta.data = slices.Clip(delta.runs), slices.Clip(delta.data)
+	return delta, nil
+}
+
+// Apply writes a delta's pages into the memory, which must be as the image:
+// new, or reset. Its pages count as changed from then on.
+//
+// # Errors
+//
+// ErrMismatch if the delta was taken from another image or reaches beyond the
+// declared memory.
+func (m *Memory) Apply(delta *Delta) error {
+	const op = "apply"
+	if m.closed {
+		return fail(op, ErrClosed)
+	}
+	if err := delta.fits(m.image); err != nil {
+		return fail(op, err)
+	}
+	if n := len(delta.runs); n > 0 {
+		if _, to := delta.runs[n-1].bytes(); to > int64(len(m.memory)) {
+			return fail(op, mismatch("the delta reaches to byte %d of a memory of %d", to, len(m.memory)))
+		}
+	}
+	data := delta.data
+	for _, r := range delta.runs {
+		from, to := r.bytes()
+		data = data[copy(m.memory[from:to], data):]
+	}
+	return nil
+}
+
+// Close gives the memory up. The instance that it backs must have been closed.
+func (m *Memory) Close() error {
+	if m.closed {
+		return fail("close memory", ErrClosed)
+	}
+	m.closed = true
+	m.memory = nil
+	err := m.slot.close()
+	if e := m.image.release(); err == nil {
+		err = e
+	}
+	return fail("close memory", err)
+}

@@ -1,0 +1,229 @@
+package snapshot
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// largeRun is the number of adjacent changed pages from which they are
+	// given back instead of being copied back.
+	largeRun = 64
+	// keepPages bounds the pages that a slot keeps resident between lives.
+	keepPages = 1024
+	// When for idleLives lives more than half of the kept pages were not
+	// changed, the slot keeps more than it needs, and starts anew.
+	idleLives = 16
+)
+
+// A scanSlot puts changed pages back in place, so that they stay resident and
+// the next life does not fault them in again. Those are its kept pages; a
+// kept page is compared, to tell whether a life changed it.
+type scanSlot struct {
+	*mapping
+	args    scanArgs
+	regions [256]scanRegion // what one call of the kernel fills
+	kept    []run           // resident after the last reset, equal to the image
+	spare   []run           // becomes kept
+	idle    int             // lives in a row with mostly unchanged kept pages
+	held    int64           // resident bytes, by the last walk
+
+	declared uint32 // pages of the declared memory; none beyond are kept
+
+	_ [64]byte // no other slot in this one's last cache line
+}
+
+func newScanSlot(m *mapping, size int64) *scanSlot {
+	return &scanSlot{mapping: m, declared: uint32(size / PageSize)}
+}
+
+func (s *scanSlot) resident() int64 { return s.held }
+
+func (s *scanSlot) changed() (int64, error) { return s.walk(false) }
+
+func (s *scanSlot) reset() (int64, error) { return s.walk(true) }
+
+// walk counts the pages changed in this life, and puts them back if restore is
+// set.
+func (s *scanSlot) walk(restoring bool) (int64, error) {
+	var changed, present, unchanged, keeping int64
+	kept := s.kept
+	s.spare = s.spare[:0]
+	for from := int64(0); from < int64(len(s.all)); {
+		found, next, err := s.scan(from)
+		if err != nil {
+			return changed * PageSize, err
+		}
+		for i := range found {
+			r := s.run(&found[i])
+			n := int64(r.count)
+			present += n
+			giveBack := n >= largeRun || keeping+n > keepPages || r.end() > s.declared
+			for p := r.start; p < r.end(); {
+				for len(kept) > 0 && kept[0].end() <= p {
+					kept = kept[1:]
+				}
+				if len(kept) > 0 && kept[0].start <= p {
+					if s.same(p) {
+						unchanged++
+					} else {
+						changed++
+						if restoring && !giveBack {
+							s.restore(p, 1)
+						}
+					}
+					p++
+					continue
+				}
+				stop := r.end()
+				if len(kept) > 0 {
+					stop = min(stop, kept[0].start)
+				}
+				changed += int64(stop - p)
+				if restoring && !giveBack {
+					s.restore(p, stop-p)
+				}
+				p = stop
+			}
+			if !restoring {
+				continue
+			}
+			if giveBack {
+				if err := s.discard(r.bytes()); err != nil {
+					return changed * PageSize, err
+				}
+				continue
+			}
+			keeping += n
+			s.spare = appendRun(s.spare, r.start, r.count)
+		}
+		from = next
+	}
+	if !restoring {
+		s.held = present * PageSize
+		return changed * PageSize, nil
+	}
+	s.kept, s.spare = s.spare, s.kept
+	if unchanged*2 <= keeping {
+		s.idle = 0
+	} else if s.idle++; s.idle >= idleLives {
+		s.idle, keeping = 0, 0
+		s.kept = s.kept[:0]
+		if err := s.discard(0, int64(len(s.all))); err != nil {
+			return changed * PageSize, err
+		}
+	}
+	s.held = keeping * PageSize
+	return changed * PageSize, nil
+}
+
+// run is the pages of a region.
+func (s *scanSlot) run(r *scanRegion) run {
+	base := uint64(uintptr(s.base))
+	return run{uint32((r.start - base) / PageSize), uint32((r.end - r.start) / PageSize)}
+}
+
+func (s *scanSlot) same(page uint32) bool {
+	at := int64(page) * PageSize
+	return s.image.samePage(s.all[at:at+PageSize], at)
+}
+
+func (s *scanSlot) restore(page, count uint32) {
+	from, to := run{page, count}.bytes()
+	restore(s.image, s.all, from, to)
+}
+
+func (s *scanSlot) visit(f func(r run) error) error {
+	present := int64(0)
+	for from := int64(0); from < int64(len(s.all)); {
+		found, next, err := s.scan(from)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			r := s.run(&found[i])
+			present += int64(r.count)
+			if err := f(r); err != nil {
+				return err
+			}
+		}
+		from = next
+	}
+	s.held = present * PageSize
+	return nil
+}
+
+// scanArgs is struct pm_scan_arg of the kernel's <linux/fs.h>.
+type scanArgs struct {
+	size, flags, start, end, walkEnd, vec, vecLen, maxPages   uint64
+	categoryInverted, categoryMask, categoryAnyOf, returnMask uint64
+}
+
+// scanRegion is struct page_region.
+type scanRegion struct{ start, end, categories uint64 }
+
+// From <linux/fs.h>: _IOWR('f', 16, struct pm_scan_arg), and categories.
+const (
+	pagemapScan = 0xc0606610
+	pageFile    = 1 << 2
+	pagePresent = 1 << 3
+	pageSwapped = 1 << 4
+	pageZero    = 1 << 5
+)
+
+// scan finds private pages from an offset on: present or swapped out, but
+// neither of the image's file nor the shared zero page, which a mere load puts
+// there. It returns where to go on: the regions may not have sufficed.
+func (s *scanSlot) scan(from int64) (found []scanRegion, next int64, err error) {
+	base := uint64(uintptr(s.base))
+	s.args = scanArgs{
+		size:             uint64(unsafe.Sizeof(s.args)),
+		start:            base + uint64(from),
+		end:              base + uint64(len(s.all)),
+		vec:              uint64(uintptr(unsafe.Pointer(&s.regions))),
+		vecLen:           uint64(len(s.regions)),
+		categoryInverted: pageFile | pageZero,
+		categoryMask:     pageFile | pageZero,
+		categoryAnyOf:    pagePresent | pageSwapped,
+		returnMask:       pageFile,
+	}
+	n, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(pagemap()), pagemapScan, uintptr(unsafe.Pointer(&s.args)))
+	if e != 0 {
+		return nil, 0, os.NewSyscallError("ioctl(PAGEMAP_SCAN)", e)
+	}
+	next = int64(s.args.walkEnd - base)
+	if next <= from || n > uintptr(len(s.regions)) {
+		return nil, 0, fmt.Errorf("PAGEMAP_SCAN went from %#x to %#x with %d regions", from, next, n)
+	}
+	return s.regions[:n], next, nil
+}
+
+// pagemap is the process's own /proc/self/pagemap, or -1. It stays open.
+var pagemap = sync.OnceValue(func() int {
+	fd, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+})
+
+// scanWorks tries PAGEMAP_SCAN on one page.
+var scanWorks = sync.OnceValue(func() bool {
+	if pagemap() < 0 {
+		return false
+	}
+	page, err := allocate(wasmPage)
+	if err != nil {
+		return false
+	}
+	defer free(page)
+	_ = unix.Madvise(page, unix.MADV_NOHUGEPAGE)
+	page[0] = 1
+	s := newScanSlot(&mapping{base: unsafe.Pointer(&page[0]), all: page}, wasmPage)
+	found, _, err := s.scan(0)
+	return err == nil && len(found) == 1
+})

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package snapshot
+
+func hasScan() bool { return false }
