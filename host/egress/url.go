@@ -96,7 +96,8 @@ func ParseURL(raw string, base *url.URL) (*url.URL, error) {
 		u.Path = "/"
 	}
 	if hasFragment {
-		u.Fragment = strings.ToValidUTF8(fragment, "\uFFFD")
+		u.RawFragment = encode(fragment, "\"<>`")
+		u.Fragment, _ = url.PathUnescape(u.RawFragment) // no escape is left broken
 	}
 	return u, nil
 }
@@ -199,6 +200,10 @@ var lookup = idna.New(
 	idna.CheckHyphens(false), idna.CheckJoiners(true), idna.VerifyDNSLength(false),
 )
 
+// maxHost is how many bytes of a host are looked at: punycode takes time that
+// grows with the square, and a name has 253 characters in the end.
+const maxHost = 2048
+
 // parseHost reads a host (whatwg url, 3.5) as a name in ASCII or as an address.
 func parseHost(host string) (string, netip.Addr, error) {
 	none := netip.Addr{}
@@ -216,6 +221,9 @@ func parseHost(host string) (string, netip.Addr, error) {
 			return "", none, errors.New("the host is not an IPv6 address")
 		}
 		return "", addr, nil
+	}
+	if len(host) > maxHost {
+		return "", none, errors.New("the host is too long")
 	}
 	// The standard decodes escapes, and takes a sign that starts none as it
 	// is, to be refused below.
