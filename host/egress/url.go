@@ -34,7 +34,7 @@ const MaxURL = 64 << 10
 // an address in its shortest form, without a dot at the end.
 //
 // Unlike a browser's, it refuses URLs with a user name or a password, and names
-// that DNS can't hold.
+// of other characters than letters, digits, hyphens and underscores.
 //
 // # Errors
 //
@@ -236,10 +236,8 @@ func parseHost(host string) (string, netip.Addr, error) {
 		return "", none, errors.New("the host is not a name")
 	}
 	ascii = strings.ToLower(ascii)
-	if i := strings.IndexFunc(ascii, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune("#%/:<>?@[\\]^|", r)
-	}); i >= 0 {
-		return "", none, errors.New("the host has a character that no name has")
+	if strings.Trim(ascii, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		return "", none, errors.New("the host has a character that no host name has")
 	}
 	ascii = strings.TrimSuffix(ascii, ".")
 	if ascii == "" {
