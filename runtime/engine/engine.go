@@ -65,9 +65,10 @@ type Import struct {
 }
 
 // A HostFunc is called by the guest on the goroutine that called the guest.
-// Parameters are read from stack, results are written to it from index 0. A
-// panic unwinds the guest: [Function.Call] returns it as an error, with the
-// panic's value wrapped if it was an error (see [Stop]).
+// Parameters are read from stack, results are written to it from index 0; the
+// upper half of an i32 is zero in parameters and ignored in results. A panic
+// unwinds the guest: [Function.Call] returns a [Stop] as it is, and another
+// value, which is a bug of the host, in a [*HostPanic].
 type HostFunc func(in Instance, stack []uint64)
 
 // A Module is compiled code. It is safe for concurrent use.
@@ -108,13 +109,15 @@ type Instance interface {
 // A Function is an exported function of one instance.
 type Function interface {
 	// Call calls the function: parameters from stack, results to it, from
-	// index 0. The stack has to hold the larger of both. After an error the
-	// instance's globals and memory are as the guest left them.
+	// index 0. The stack has to hold the larger of both. The upper half of an
+	// i32 is ignored in parameters and zero in results. After an error the
+	// instance's globals and memory are as the guest left them. The function
+	// must not be called again by a host function that it is calling.
 	//
 	// # Errors
 	//
-	// A [*Trap] if the guest trapped, or what a host function panicked with
-	// (by errors.As), such as a [Stop].
+	// A [*Trap] if the guest trapped, the [Stop] that a host function panicked
+	// with, or a [*HostPanic] if it panicked with anything else.
 	Call(stack []uint64) error
 }
 

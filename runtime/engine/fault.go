@@ -27,13 +27,42 @@ func (p *HostPanic) Unwrap() error {
 }
 
 // hostFunction is a HostFunc as wazero calls it.
-type hostFunction struct{ call HostFunc }
+type hostFunction struct {
+	call            HostFunc
+	params, results []int // which of them are i32
+}
+
+func newHostFunction(i Import) *hostFunction {
+	return &hostFunction{i.Func, i32Slots(i.Params), i32Slots(i.Results)}
+}
+
+// i32Slots are the indices of values of type i32.
+func i32Slots[T ~byte](types []T) (slots []int) {
+	for n, t := range types {
+		if byte(t) == byte(I32) {
+			slots = append(slots, n)
+		}
+	}
+	return slots
+}
+
+// zeroExtend clears the upper halves of i32 values. wazero writes only the
+// lower half where the stack holds what was there before; and on amd64 it
+// takes the upper half of a result over into a register that may become an
+// address.
+func zeroExtend(stack []uint64, slots []int) {
+	for _, n := range slots {
+		stack[n] = uint64(uint32(stack[n]))
+	}
+}
 
 // Call implements api.GoFunction. The context is what wazeroFunction.Call gave.
 func (f *hostFunction) Call(ctx context.Context, stack []uint64) {
 	in := ctx.(*wazeroInstance)
 	defer in.unwind()
+	zeroExtend(stack, f.params)
 	f.call(in, stack)
+	zeroExtend(stack, f.results)
 }
 
 // unwinding is the panic that carries a guest's end through wazero, which

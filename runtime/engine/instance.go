@@ -39,7 +39,7 @@ func (in *wazeroInstance) Function(name string) (Function, error) {
 	if f == nil {
 		return nil, &Error{Op: "function", Name: name, Err: ErrNoExport}
 	}
-	return &wazeroFunction{in: in, call: f}, nil
+	return &wazeroFunction{in: in, call: f, results: i32Slots(f.Definition().ResultTypes())}, nil
 }
 
 func (in *wazeroInstance) Global(name string) (Global, error) {
@@ -82,13 +82,15 @@ func (in *wazeroInstance) Free() {}
 
 // wazeroFunction is an exported function.
 type wazeroFunction struct {
-	in   *wazeroInstance
-	call api.Function
+	in      *wazeroInstance
+	call    api.Function
+	results []int // which of them are i32
 }
 
 func (f *wazeroFunction) Call(stack []uint64) error {
 	if err := f.call.CallWithStack(f.in, stack); err != nil {
 		return f.in.fault(err)
 	}
+	zeroExtend(stack, f.results)
 	return nil
 }

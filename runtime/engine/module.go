@@ -61,7 +61,7 @@ func (m *wazeroModule) link(ctx context.Context, imports []Import) error {
 			b = m.runtime.NewHostModuleBuilder(module)
 			builders[module] = b
 		}
-		b.NewFunctionBuilder().WithGoFunction(&hostFunction{i.Func}, params, results).Export(name)
+		b.NewFunctionBuilder().WithGoFunction(newHostFunction(i), params, results).Export(name)
 	}
 	for module, b := range builders {
 		if _, err := b.Instantiate(ctx); err != nil {
@@ -90,11 +90,23 @@ func typeNames(types []api.ValueType) []string {
 	return out
 }
 
+// maxMemory is how large a memory may be, in bytes. Stock wazero 1.12 takes a
+// constant address for a signed number on amd64, after it has checked it as an
+// unsigned one: in a memory past 2 GiB the guest would reach what lies before
+// it. The tuned engine corrects that; there, as wazero keeps the length in 32
+// bits, the last page of 4 GiB is out of reach.
+var maxMemory = func() int {
+	if tuned {
+		return 4<<30 - PageSize
+	}
+	return 2 << 30
+}()
+
 func (m *wazeroModule) Instantiate(ctx context.Context, memory Memory) (Instance, error) {
 	in := &wazeroInstance{}
 	if memory != nil {
 		bytes := memory.Bytes()
-		if len(bytes) == 0 || len(bytes)%PageSize != 0 || uint64(len(bytes)) > 4<<30 {
+		if len(bytes) == 0 || len(bytes)%PageSize != 0 || len(bytes) > maxMemory {
 			return nil, &Error{Op: "instantiate", Err: fmt.Errorf("%w: %d bytes", ErrMemorySize, len(bytes))}
 		}
 		in.given = bytes[:len(bytes):len(bytes)]

@@ -40,7 +40,8 @@ var (
 	// 2.0, or one that the engine can't compile.
 	ErrInvalidModule = errors.New("invalid module")
 	// ErrMemorySize: the memory given to Instantiate isn't a whole number of
-	// pages, is smaller than the module declares, or is past 4 GiB.
+	// pages, is smaller than the module declares, or is larger than the engine
+	// can keep a guest in: 2 GiB, or 4 GiB less a page in the tuned engine.
 	ErrMemorySize = errors.New("memory does not fit the module")
 	// ErrNoExport: the module has no such export, or it is of another kind.
 	ErrNoExport = errors.New("no such export")

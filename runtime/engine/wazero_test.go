@@ -215,6 +215,30 @@ func TestHostCall(t *testing.T) {
 	}
 }
 
+// The upper half of an i32 is zero wherever Go sees it, and has no part in
+// what the guest sees.
+func TestInt32IsZeroExtended(t *testing.T) {
+	var got []uint64
+	host := engine.Import{Module: "env", Name: "host", Params: []engine.ValueType{engine.I32, engine.I32}, Results: []engine.ValueType{engine.I32},
+		Func: func(_ engine.Instance, stack []uint64) {
+			got = append(got[:0], stack[:2]...)
+			stack[0] |= 0xabc << 32
+		}}
+	m := start(t, wasmModule{
+		imports: []wasmImport{{"env", "host", []byte{i32, i32}, []byte{i32}}},
+		funcs: []wasmFunc{
+			{export: "wide", params: []byte{i32, i32}, results: []byte{i64}, body: code(opLocalGet, 0, opLocalGet, 1, opCall, 0, 0xad /* i64.extend_i32_u */)},
+			{export: "narrow", params: []byte{i32, i32}, results: []byte{i32}, body: code(opLocalGet, 0, opLocalGet, 1, opCall, 0)},
+		},
+	}, nil, host)
+	for _, name := range []string{"wide", "narrow"} {
+		m.want(0xfffffffe, name, 0x1_ffff_fffe, 0xffff_ffff_0000_0005)
+		if got[0] != 0xfffffffe || got[1] != 5 {
+			t.Errorf("the host got %#x", got)
+		}
+	}
+}
+
 func TestImports(t *testing.T) {
 	e, err := engine.New(engine.Config{})
 	if err != nil {
