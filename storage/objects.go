@@ -208,7 +208,7 @@ type ListOptions struct {
 	Prefix     string
 	Delimiter  string // keys with it after the prefix are grouped into Listing.Prefixes
 	Cursor     string // Listing.Cursor of the listing before; empty: from the start
-	StartAfter string // only keys (and groups) after this one
+	StartAfter string // only keys after this one, and groups of them
 	Limit      int    // objects and groups; 0 or more than MaxListLimit: MaxListLimit
 }
 
