@@ -17,7 +17,8 @@ const (
 	// copies them back in place: the next clone finds its usual pages present.
 	Scan
 	// Discard gives all changed pages back to the kernel (MADV_DONTNEED), so
-	// that the next clone has to fault its pages in again. Any Linux.
+	// that the next clone has to fault its pages in again. Any Linux; Best
+	// takes it without a window.
 	Discard
 	// Copy compares the memory with the image, page by page. Any system; no
 	// window.
