@@ -1,17 +1,8 @@
 // The clocks of the isolate: coarse, so that they are of little use to attacks
 // by timing.
-import { Reader, call } from "mayfly:host";
-import { CLOCK } from "mayfly:op.gen";
+import native from "mayfly:native";
 
 // now is the time since the isolate started, in milliseconds.
-export function now() {
-  const r = new Reader(call(CLOCK));
-  r.f64();
-  return r.f64();
-}
-
+export const now = native.now;
 // timeOrigin is when the isolate started, in milliseconds of Unix time.
-export function timeOrigin() {
-  const r = new Reader(call(CLOCK));
-  return r.f64() - r.f64();
-}
+export const timeOrigin = () => native.unixNow() - native.now();

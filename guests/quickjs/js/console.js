@@ -4,7 +4,7 @@
 // no colours: neither is a terminal.
 import { Map, Math, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
-import { call, utf8Encode } from "mayfly:host";
+import { call } from "mayfly:host";
 import { WRITE } from "mayfly:op.gen";
 import { formatWithOptions, inspect, customInspect, getStringWidth } from "mayfly:inspect";
 import { isMap, isMapIterator, isSet, isSetIterator, isTypedArray } from "mayfly:types";
@@ -20,7 +20,7 @@ export const STDOUT = 1;
 export const STDERR = 2;
 
 // writeText writes a string to a stream as UTF-8.
-export const writeText = native.writeText ?? ((fd, text) => writeBytes(fd, utf8Encode(text)));
+export const { writeText } = native;
 
 // writeBytes writes bytes to a stream.
 export function writeBytes(fd, bytes) {
@@ -90,9 +90,7 @@ const methods = {
   trace: function trace(...args) {
     const error = { __proto__: null };
     ErrorCaptureStackTrace(error, trace);
-    let { stack } = error;
-    if (typeof stack !== "string") stack = "";
-    if (stack !== "" && stack[stack.length - 1] === "\n") stack = StringPrototypeSlice(stack, 0, -1);
+    const stack = typeof error.stack === "string" ? native.userStack(error.stack) : "";
     const text = formatArguments(args);
     writeLine(STDERR, `Trace${text === "" ? "" : `: ${text}`}${stack === "" ? "" : `\n${stack}`}`);
   },

@@ -351,19 +351,23 @@ const globalTarget = new EventTarget();
 
 // reportError is how the platform reports what a callback threw: an error event
 // on the global object, and where nobody prevents it, the failure of the run.
+// The guest does both, through reportUncaught.
 export function reportError(error) {
   requireArguments(arguments.length, 1, "reportError");
-  if (!reporting && listenerCount(globalTarget, "error") > 0) {
-    reporting = true;
-    try {
-      const event = new ErrorEvent("error", { __proto__: null, message: messageOf(error), error, cancelable: true });
-      setTrusted(event);
-      if (!dispatch(globalTarget, event)) return;
-    } finally {
-      reporting = false;
-    }
-  }
   native.reportError(error);
+}
+
+// reportUncaught answers whether a listener took an error over.
+export function reportUncaught(error) {
+  if (reporting || listenerCount(globalTarget, "error") === 0) return false;
+  reporting = true;
+  try {
+    const event = new ErrorEvent("error", { __proto__: null, message: messageOf(error), error, cancelable: true });
+    setTrusted(event);
+    return !dispatch(globalTarget, event);
+  } finally {
+    reporting = false;
+  }
 }
 let reporting = false;
 

@@ -9,10 +9,7 @@ import native from "mayfly:native";
 import { evaluateCommonJS, replaceOnce } from "mayfly:commonjs";
 import * as types from "mayfly:types";
 import source from "mayfly:npm/node-inspect-extracted/dist/inspect.js" with { type: "text" };
-import {
-  ArrayPrototypePush, NumberPrototypeToString, ObjectGetOwnPropertyDescriptor, ObjectGetPrototypeOf, ObjectPrototypePropertyIsEnumerable,
-  ReflectOwnKeys, StringPrototypeStartsWith, uncurryThis,
-} from "mayfly:primordials";
+import { ObjectGetOwnPropertyDescriptor, ObjectGetPrototypeOf, StringPrototypeStartsWith, uncurryThis } from "mayfly:primordials";
 
 const { promiseDetails, proxyDetails, previewEntries } = native;
 const ErrorPrototypeToString = uncurryThis(Error.prototype.toString);
@@ -20,22 +17,7 @@ const ErrorPrototypeToString = uncurryThis(Error.prototype.toString);
 const ONLY_ENUMERABLE = 2;
 const constants = { kPending: 0, kFulfilled: 1, kRejected: 2, ALL_PROPERTIES: 0, ONLY_ENUMERABLE };
 
-function isIndex(key) {
-  const n = key >>> 0;
-  return n !== 0xffffffff && NumberPrototypeToString(n, 10) === key;
-}
-
-function getOwnNonIndexProperties(object, filter) {
-  const keys = [];
-  const all = ReflectOwnKeys(object);
-  for (let i = 0; i < all.length; i++) {
-    const key = all[i];
-    if (typeof key === "string" && isIndex(key)) continue;
-    if (filter === ONLY_ENUMERABLE && !ObjectPrototypePropertyIsEnumerable(object, key)) continue;
-    ArrayPrototypePush(keys, key);
-  }
-  return keys;
-}
+const getOwnNonIndexProperties = (object, filter) => native.ownNonIndexKeys(object, filter === ONLY_ENUMERABLE);
 
 function getConstructorName(object) {
   for (let o = object; o !== null; o = ObjectGetPrototypeOf(o)) {
@@ -65,12 +47,12 @@ const binding = {
 };
 
 // V8's stacks begin with the error's name and message, this engine's with the
-// first frame.
-function completeStack(error, stack) {
+// first frame; and frames of ours say nothing to the program.
+export function completeStack(error, stack) {
   if (stack !== "" && !StringPrototypeStartsWith(stack, "    at ")) return stack;
   const head = ErrorPrototypeToString(error);
-  if (stack === "") return head;
-  return `${head}\n${stack[stack.length - 1] === "\n" ? stack.slice(0, -1) : stack}`;
+  const frames = native.userStack(stack);
+  return frames === "" ? head : `${head}\n${frames}`;
 }
 
 const name = "node-inspect-extracted";
@@ -78,9 +60,10 @@ const name = "node-inspect-extracted";
 const patched = [
   ["const e={};return function n(r){const o=e[r]", 't[727]=m=>{m.exports=require("binding")};t[499]=m=>{m.exports=require("types")};const e={};return function n(r){const o=e[r]'],
   ['if("string"==typeof n)return n;', 'if("string"==typeof n)return require("completeStack")(e,n);'],
+  // There are no atomics here.
+  ['["Atomics","JSON","Math","Proxy","Reflect"]', '["JSON","Math","Proxy","Reflect"]'],
 ].reduce((text, [from, to]) => replaceOnce(name, text, from, to), source);
 const library = evaluateCommonJS(name, patched, { binding, types, completeStack });
 
 export const { inspect, format, formatWithOptions, stripVTControlCharacters, getStringWidth } = library;
-export { completeStack };
 export const customInspect = Symbol.for("nodejs.util.inspect.custom");

@@ -1,6 +1,10 @@
 // The bootstrap: evaluated once, into the image, before any user code. It
-// imports what defines globals; builtins.js lists the modules that user code
-// may import.
+// imports what defines globals, and the modules that programs may import: those
+// whose names begin with "node:". Names that begin with "mayfly:" are reachable
+// only from here.
+//
+// mayfly:x is the file x.js beside this one, node:x is node/x.js, and
+// mayfly:npm/x a file of the packages in ../package.json.
 //
 // What is in a file here runs once, when the image is made. What differs from
 // run to run (arguments, environment, input, clocks) is asked of the host when
@@ -14,4 +18,22 @@ import "mayfly:crypto";
 import "mayfly:streams";
 import "mayfly:blob";
 import "mayfly:navigator";
-import { builtins } from "mayfly:builtins";
+import "mayfly:buffer";
+import "mayfly:process";
+
+import "node:buffer";
+import "node:events";
+import "node:fs";
+import "node:fs/promises";
+import "node:os";
+import "node:path";
+import "node:path/posix";
+import "node:path/win32";
+import "node:process";
+import "node:timers";
+import "node:timers/promises";
+import "node:url";
+import "node:util";
+import "node:util/types";
+
+import "mayfly:hooks";

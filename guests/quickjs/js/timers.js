@@ -4,66 +4,65 @@
 // Missing on purpose: strings as callbacks (they would be eval), and node's
 // Timeout objects with ref() and unref().
 import { Map, TypeError } from "mayfly:intrinsics";
-import { Writer, start, cancel } from "mayfly:host";
+import native from "mayfly:native";
+import { Writer, cancel, start } from "mayfly:host";
 import { SLEEP } from "mayfly:op.gen";
 import { exposeOperations } from "mayfly:interface";
 import { MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, ReflectApply } from "mayfly:primordials";
 
 const MAX_DELAY = 2 ** 31 - 1;
+const IMMEDIATE = {};
+const NOW = new Writer(8).f64(0).done();
 
-// timer id → { operation, again }
+// Timer id → operation id. Operations have a table of their own, but the ids
+// there are not all of timers.
 const timers = new Map();
 let nextId = 1;
 
-function delayOf(value) {
-  const ms = +value;
-  // As in node: what is out of range, NaN included, is the shortest delay.
-  return ms >= 1 && ms <= MAX_DELAY ? ms : 1;
-}
-
-function arm(id, timer) {
-  timer.operation = start(SLEEP, new Writer(8).f64(timer.delay).done(), timer.fire, timer.fire);
-}
-
 function add(name, callback, delay, repeat, args) {
   if (typeof callback !== "function") throw new TypeError(`${name}: the callback must be a function`);
+  // As in node: what is out of range, NaN included, is the shortest delay.
+  if (delay !== IMMEDIATE) delay = +delay;
   const id = nextId++;
-  const timer = {
-    __proto__: null, delay, operation: 0,
-    fire() {
-      if (!repeat) MapPrototypeDelete(timers, id);
-      try {
-        ReflectApply(callback, globalThis, args);
-      } finally {
-        // Cleared by its own callback, it is gone from the table.
-        if (repeat && MapPrototypeGet(timers, id) === timer) arm(id, timer);
-      }
-    },
+  const fire = () => {
+    if (!repeat) MapPrototypeDelete(timers, id);
+    ReflectApply(callback, globalThis, args);
   };
-  arm(id, timer);
-  MapPrototypeSet(timers, id, timer);
+  let operation;
+  if (delay === IMMEDIATE) {
+    operation = start(SLEEP, NOW, fire, fire);
+  } else {
+    operation = native.timer(fire, delay >= 1 && delay <= MAX_DELAY ? delay : 1, repeat, undefined);
+  }
+  MapPrototypeSet(timers, id, operation);
   return id;
 }
 
 function remove(id) {
-  id = +id;
-  const timer = MapPrototypeGet(timers, id);
-  if (timer === undefined) return;
+  if (typeof id !== "number") id = +id;
+  const operation = MapPrototypeGet(timers, id);
+  if (operation === undefined) return;
   MapPrototypeDelete(timers, id);
-  cancel(timer.operation);
+  cancel(operation);
 }
 
 export function setTimeout(callback, delay = undefined, ...args) {
-  return add("setTimeout", callback, delayOf(delay), false, args);
+  return add("setTimeout", callback, delay, false, args);
 }
 export function setInterval(callback, delay = undefined, ...args) {
-  return add("setInterval", callback, delayOf(delay), true, args);
+  return add("setInterval", callback, delay, true, args);
 }
 export function setImmediate(callback, ...args) {
-  return add("setImmediate", callback, 0, false, args);
+  return add("setImmediate", callback, IMMEDIATE, false, args);
 }
 export function clearTimeout(id = undefined) { remove(id); }
 export function clearInterval(id = undefined) { remove(id); }
 export function clearImmediate(id = undefined) { remove(id); }
+
+// unref lets the program end while the timer waits.
+export function unref(id) {
+  const operation = MapPrototypeGet(timers, id);
+  if (operation !== undefined) native.ref(operation, false);
+}
 
 exposeOperations({ setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate });

@@ -1,14 +1,14 @@
 // Tests of what a value is inside the engine, whatever its prototype and its
 // properties say: the predicates of node's util.types.
 import native from "mayfly:native";
-import { FunctionPrototypeToString, StringPrototypeStartsWith, TypedArrayPrototypeGetTag, ArrayBufferIsView } from "mayfly:primordials";
+import { ArrayBufferIsView, TypedArrayPrototypeGetTag } from "mayfly:primordials";
 
 // classOf answers the engine's name of an object's class; undefined for others.
-const classOf = native.className;
+const { className: classOf, functionKind } = native;
 
 const is = (name) => (v) => classOf(v) === name;
 
-export const isArgumentsObject = (v) => { const c = classOf(v); return c === "Arguments"; };
+export const isArgumentsObject = is("Arguments");
 export const isArrayBuffer = is("ArrayBuffer");
 export const isSharedArrayBuffer = is("SharedArrayBuffer");
 export const isAnyArrayBuffer = (v) => { const c = classOf(v); return c === "ArrayBuffer" || c === "SharedArrayBuffer"; };
@@ -53,13 +53,10 @@ export const isBoxedPrimitive = (v) => {
   return false;
 };
 export const isAsyncFunction = (v) => {
-  const c = classOf(v);
-  return c === "AsyncFunction" || c === "AsyncGeneratorFunction";
+  const kind = functionKind(v);
+  return kind === "async" || kind === "asyncgenerator";
 };
 export const isGeneratorFunction = (v) => {
-  const c = classOf(v);
-  return c === "GeneratorFunction" || c === "AsyncGeneratorFunction";
+  const kind = functionKind(v);
+  return kind === "generator" || kind === "asyncgenerator";
 };
-
-// isClass tells a class from a function.
-export const isClass = (v) => typeof v === "function" && StringPrototypeStartsWith(FunctionPrototypeToString(v), "class");

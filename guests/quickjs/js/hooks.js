@@ -1,0 +1,23 @@
+// What the guest calls of the bootstrap: see native.h.
+import { DOMException } from "mayfly:intrinsics";
+import native from "mayfly:native";
+import { inspect } from "mayfly:inspect";
+import { reportRejection, reportUncaught } from "mayfly:event";
+import { beforeExit, finish, process, uncaughtError } from "mayfly:process";
+import { startRun } from "mayfly:run";
+
+const REJECTION = 2;
+
+native.setHooks({
+  __proto__: null,
+  start: startRun,
+  env: () => process.env,
+  inspect: (value) => inspect(value),
+  domException: (message, name) => new DOMException(message, name),
+  uncaught(error, origin, promise) {
+    if (origin === REJECTION) return reportRejection(promise, error) || uncaughtError(error, true, promise);
+    return reportUncaught(error) || uncaughtError(error, false);
+  },
+  beforeExit,
+  exit: finish,
+});

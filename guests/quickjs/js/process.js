@@ -1,0 +1,300 @@
+// process, the small one that programs ask for arguments, environment, streams
+// and the end of the run. process.versions has no node: packages that ask for
+// it mean to use what is not here (native addons, child processes); version
+// does follow node's form, since many parse it without asking.
+//
+// Missing on purpose: signals, uids, binding(), chdir beyond a note of the
+// directory, and streams as node has them (stdout is what write() needs).
+import { BigInt, Error, Math, Object, Proxy, Symbol, TypeError } from "mayfly:intrinsics";
+import native from "mayfly:native";
+import { Writer, call } from "mayfly:host";
+import { EXIT, FS_STAT, STDIN } from "mayfly:op.gen";
+import { STDERR, STDOUT, writeBytes, writeText } from "mayfly:console";
+import { asBuffer, decodeText, encodeText } from "mayfly:buffer";
+import { EventEmitter } from "mayfly:emitter";
+import { cwd, run, setCwd } from "mayfly:run";
+import { bytesOf } from "mayfly:crypto";
+import { now } from "mayfly:clock";
+import { invalidArgType, systemError } from "mayfly:node-errors";
+import { posix } from "mayfly:path";
+import { expose } from "mayfly:interface";
+import { ObjectDefineProperty, ReflectApply } from "mayfly:primordials";
+
+const { queueMicrotask } = globalThis;
+const NODE_VERSION = "v22.0.0";
+
+class Process extends EventEmitter {}
+
+export const process = new Process();
+
+function constant(name, value) {
+  ObjectDefineProperty(process, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+}
+
+// What differs from run to run is asked for once, when it is first used.
+function lazy(name, make) {
+  let made = false;
+  let value;
+  ObjectDefineProperty(process, name, {
+    __proto__: null, enumerable: true, configurable: true,
+    get() {
+      if (!made) {
+        value = make();
+        made = true;
+      }
+      return value;
+    },
+    set(to) {
+      made = true;
+      value = to;
+    },
+  });
+}
+
+constant("title", "mayfly");
+constant("version", NODE_VERSION);
+constant("versions", Object.freeze({ mayfly: "0.1.0", quickjs: "0.17.0" }));
+constant("release", Object.freeze({ name: "mayfly" }));
+constant("platform", "linux");
+constant("arch", "wasm32");
+constant("pid", 1);
+constant("ppid", 0);
+constant("execPath", "/usr/bin/mayfly");
+constant("execArgv", []);
+constant("argv0", "mayfly");
+constant("features", Object.freeze({}));
+constant("config", Object.freeze({ variables: Object.freeze({}) }));
+lazy("argv", () => ["/usr/bin/mayfly", posix.resolve(run().name), ...run().args]);
+lazy("env", () => environment(run().env));
+
+// As in node, what is put into the environment becomes a string.
+function environment(values) {
+  return new Proxy({ ...values }, {
+    __proto__: null,
+    set(target, key, value) {
+      if (typeof key === "symbol") throw new TypeError("Cannot convert a Symbol value to a string");
+      target[key] = `${value}`;
+      return true;
+    },
+    defineProperty(target, key, descriptor) {
+      if ("value" in descriptor) descriptor = { ...descriptor, value: `${descriptor.value}`, writable: true, enumerable: true, configurable: true };
+      return ObjectDefineProperty(target, key, descriptor) === target;
+    },
+  });
+}
+
+let exitCode;
+ObjectDefineProperty(process, "exitCode", {
+  __proto__: null, enumerable: true, configurable: true,
+  get: () => exitCode,
+  set(code) {
+    if (code !== undefined && code !== null) requireCode(code);
+    exitCode = code;
+  },
+});
+
+function requireCode(code) {
+  const n = typeof code === "string" && code !== "" ? +code : code;
+  if (typeof n !== "number" || n !== n >> 0) throw invalidArgType("code", "an integer", code);
+  return n;
+}
+
+const endWith = (code) => call(EXIT, new Writer(4).u32(code & 0xff).done());
+
+let exiting = false;
+function announceExit(code) {
+  if (exiting) return;
+  exiting = true;
+  process.emit("exit", code);
+}
+
+const methods = {
+  cwd,
+  chdir(directory) {
+    if (typeof directory !== "string") throw invalidArgType("directory", "of type string", directory);
+    const path = posix.resolve(directory);
+    let directoryType;
+    try {
+      directoryType = call(FS_STAT, new Writer().str(path).done())[0];
+    } catch (error) {
+      throw systemError(error.code, "chdir", cwd(), directory) ?? error;
+    }
+    if (directoryType !== 2) throw systemError("ENOTDIR", "chdir", cwd(), directory);
+    setCwd(path);
+  },
+  exit(code = undefined) {
+    if (code !== undefined && code !== null) exitCode = requireCode(code);
+    announceExit(exitCode ?? 0);
+    endWith(exitCode ?? 0);
+  },
+  // As in node: before other microtasks would be right, after the current one
+  // is what a queue of microtasks gives.
+  nextTick(callback, ...args) {
+    if (typeof callback !== "function") throw invalidArgType("callback", "of type function", callback);
+    queueMicrotask(() => ReflectApply(callback, undefined, args));
+  },
+  hrtime(since = undefined) {
+    const ms = now();
+    let seconds = Math.floor(ms / 1000);
+    let nanoseconds = Math.round((ms - seconds * 1000) * 1e6);
+    if (since !== undefined) {
+      seconds -= since[0];
+      nanoseconds -= since[1];
+      if (nanoseconds < 0) {
+        seconds--;
+        nanoseconds += 1e9;
+      }
+    }
+    return [seconds, nanoseconds];
+  },
+  uptime: () => now() / 1000,
+  memoryUsage() {
+    const { used, total } = native.memory();
+    return { rss: total, heapTotal: total, heapUsed: used, external: 0, arrayBuffers: 0 };
+  },
+  cpuUsage() {
+    return { user: Math.round(now() * 1000), system: 0 };
+  },
+  umask: () => 0o22,
+  emitWarning(warning, type = "Warning") {
+    const name = typeof type === "object" && type !== null ? type.type ?? "Warning" : type;
+    const text = warning instanceof Error ? `${warning.name}: ${warning.message}` : `${name}: ${warning}`;
+    writeText(STDERR, `(mayfly) ${text}\n`);
+  },
+  abort() { endWith(134); },
+};
+for (const name of Object.keys(methods)) constant(name, methods[name]);
+process.hrtime.bigint = () => BigInt(Math.round(now() * 1e6));
+process.memoryUsage.rss = () => native.memory().total;
+
+// ---- streams
+
+function output(fd) {
+  const stream = new EventEmitter();
+  Object.assign(stream, {
+    fd,
+    isTTY: false,
+    writable: true,
+    columns: undefined,
+    write(chunk, encoding = undefined, callback = undefined) {
+      if (typeof encoding === "function") [encoding, callback] = [undefined, encoding];
+      if (typeof chunk === "string") {
+        if (encoding === undefined || encoding === "utf8" || encoding === "utf-8") writeText(fd, chunk);
+        else writeBytes(fd, encodeText(chunk, encoding));
+      } else {
+        const bytes = bytesOf(chunk);
+        if (bytes === undefined) throw invalidArgType("chunk", "of type string or an instance of Buffer, TypedArray, or DataView", chunk);
+        writeBytes(fd, bytes);
+      }
+      if (typeof callback === "function") process.nextTick(callback);
+      return true;
+    },
+    end(chunk = undefined, encoding = undefined, callback = undefined) {
+      if (typeof chunk === "function") [chunk, callback] = [undefined, chunk];
+      if (chunk !== undefined && chunk !== null) stream.write(chunk, encoding);
+      if (typeof callback === "function") process.nextTick(callback);
+      return stream;
+    },
+    cork() {},
+    uncork() {},
+    getColorDepth: () => 1,
+    hasColors: () => false,
+  });
+  return stream;
+}
+lazy("stdout", () => output(STDOUT));
+lazy("stderr", () => output(STDERR));
+
+// readInput answers the whole standard input. It is there from the start.
+let input;
+export function readInput() {
+  input ??= call(STDIN);
+  return input;
+}
+
+function inputStream() {
+  const stream = new EventEmitter();
+  let encoding;
+  let flowing = false;
+  let ended = false;
+  const all = () => (encoding === undefined ? asBuffer(readInput()) : decodeText(readInput(), encoding));
+  const take = () => {
+    if (ended) return null;
+    ended = true;
+    const chunk = all();
+    return chunk.length > 0 ? chunk : null;
+  };
+  const flow = () => {
+    if (flowing) return;
+    flowing = true;
+    process.nextTick(() => {
+      const chunk = take();
+      if (chunk !== null) stream.emit("data", chunk);
+      stream.emit("end");
+      stream.emit("close");
+    });
+  };
+  const on = stream.on;
+  Object.assign(stream, {
+    fd: 0,
+    isTTY: false,
+    readable: true,
+    setEncoding(name) {
+      encoding = name;
+      return stream;
+    },
+    read: take,
+    resume() {
+      flow();
+      return stream;
+    },
+    pause: () => stream,
+    ref: () => stream,
+    unref: () => stream,
+    destroy: () => stream,
+    on(type, listener) {
+      on.call(stream, type, listener);
+      if (type === "data") flow();
+      if (type === "readable") process.nextTick(() => { stream.emit("readable"); if (ended) stream.emit("end"); });
+      return stream;
+    },
+    pipe(to) {
+      stream.on("data", (chunk) => to.write(chunk));
+      stream.once("end", () => { if (to !== process.stdout && to !== process.stderr) to.end(); });
+      return to;
+    },
+    async *[Symbol.asyncIterator]() {
+      const chunk = take();
+      if (chunk !== null) yield chunk;
+    },
+  });
+  stream.addListener = stream.on;
+  return stream;
+}
+lazy("stdin", inputStream);
+
+// ---- the guest's hooks
+
+// uncaughtError lets process.on take over what nobody caught.
+export function uncaughtError(error, rejection, promise) {
+  if (rejection && process.listenerCount("unhandledRejection") > 0) {
+    process.emit("unhandledRejection", error, promise);
+    return true;
+  }
+  if (process.listenerCount("uncaughtException") > 0) {
+    process.emit("uncaughtException", error, rejection ? "unhandledRejection" : "uncaughtException");
+    return true;
+  }
+  return false;
+}
+
+export function beforeExit() {
+  process.emit("beforeExit", exitCode ?? 0);
+}
+
+export function finish() {
+  announceExit(exitCode ?? 0);
+  if (exitCode) endWith(exitCode);
+}
+
+expose({ process });
