@@ -6,6 +6,8 @@ package execution
 import (
 	"encoding/json"
 	"time"
+
+	"mayfly/runtime/isolate"
 )
 
 // A Request is one program to run. The zero value of every field but Language
@@ -58,21 +60,21 @@ type NetworkRule struct {
 	Methods []string // nil: all
 }
 
-// An Outcome is how an execution ended: exactly one of the list.
-type Outcome string
+// An Outcome is how an execution ended: exactly one of the runtime's list.
+type Outcome = isolate.Outcome
 
-// The closed list of outcomes.
+// The outcomes, see the runtime's.
 const (
-	OK                  Outcome = "ok"
-	Exception           Outcome = "exception"
-	ExceededCPU         Outcome = "exceededCpu"
-	ExceededWallTime    Outcome = "exceededWallTime"
-	ExceededMemory      Outcome = "exceededMemory"
-	ExceededOutput      Outcome = "exceededOutput"
-	ExceededSubrequests Outcome = "exceededSubrequests"
-	Canceled            Outcome = "canceled"
-	LoadShed            Outcome = "loadShed"
-	InternalError       Outcome = "internalError"
+	OK                  = isolate.OK
+	Exception           = isolate.Exception
+	ExceededCPU         = isolate.ExceededCPU
+	ExceededWallTime    = isolate.ExceededWallTime
+	ExceededMemory      = isolate.ExceededMemory
+	ExceededOutput      = isolate.ExceededOutput
+	ExceededSubrequests = isolate.ExceededSubrequests
+	Canceled            = isolate.Canceled
+	LoadShed            = isolate.LoadShed
+	InternalError       = isolate.InternalError
 )
 
 // A Result is all that is known of an ended execution.

@@ -59,7 +59,8 @@ type Machine interface {
 	// Settle completes operation id and runs until there is nothing to do. An
 	// id that is not pending is ignored.
 	Settle(id uint32, ok bool, message []byte) (Status, error)
-	// Fuel is the counter that the fuel pass counts down.
+	// Fuel is the counter that the fuel pass counts down. A guest has to be
+	// metered.
 	Fuel() engine.Global
 	// HeapTop is the end of the heap in bytes from the start of memory.
 	HeapTop() (uint32, error)

@@ -21,6 +21,11 @@ type Host interface {
 	// Start begins an asynchronous operation. It must not block; it, or what
 	// it started, calls iso.Settle(id) once, unless iso.Forget(id) was called.
 	Start(iso *Isolate, op, id uint32, in []byte)
+	// Settled says that operation id has been delivered to the guest.
+	Settled(id uint32)
+	// Flush is called now and then, when the guest can't: before it rests, and
+	// while it runs for long. What is held back may be passed on.
+	Flush()
 	// Refuse is the error record for an operation past the limit of pending
 	// ones.
 	Refuse(limit int) []byte
@@ -147,6 +152,7 @@ func (iso *Isolate) run() error {
 		if s, more, err = iso.next(status); err != nil || !more {
 			break
 		}
+		iso.job.Host.Settled(s.id)
 		status, err = iso.slot.machine.Settle(s.id, s.ok, s.message)
 	}
 	iso.account()
@@ -203,6 +209,7 @@ func (iso *Isolate) next(status Status) (s settlement, more bool, err error) {
 // rest gives the processor back until there is something to do. On return the
 // isolate holds a processor again, whatever the error.
 func (iso *Isolate) rest() error {
+	iso.job.Host.Flush()
 	iso.account()
 	iso.list()
 	iso.measure()
@@ -270,6 +277,7 @@ func (iso *Isolate) Yield() {
 	}
 	if iso.usage.CPU-iso.measured > memoryInterval {
 		iso.list()
+		iso.job.Host.Flush()
 		if limit := iso.rt.memoryBytes(iso.job); iso.measure() > int64(limit)+memorySlack {
 			iso.Unwind(ExceededMemory, "the memory limit was reached")
 		}

@@ -67,6 +67,7 @@ var ErrOverloaded = errors.New("overloaded")
 // An OverloadError refuses an execution at admission: nothing of it ran.
 type OverloadError struct {
 	Reason     string        // which bound was hit, in words
+	Tenant     bool          // the bound is the tenant's own
 	RetryAfter time.Duration // when another try has a chance
 }
 

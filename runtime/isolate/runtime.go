@@ -134,7 +134,7 @@ func (r *Runtime) Run(ctx context.Context, job Job) (Report, error) {
 // admit waits for the first processor.
 func (r *Runtime) admit(iso *Isolate) (err error) {
 	if why := r.pressure.refuse(); why != "" {
-		return &OverloadError{why, time.Second}
+		return &OverloadError{why, false, time.Second}
 	}
 	s := r.scheduler
 	if p := s.tryAcquire(iso.job.Tenant); p != nil {
@@ -142,7 +142,7 @@ func (r *Runtime) admit(iso *Isolate) (err error) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(iso.ctx, r.config.QueueWait,
-		&OverloadError{fmt.Sprintf("no processor was free within %v", r.config.QueueWait), time.Second})
+		&OverloadError{fmt.Sprintf("no processor was free within %v", r.config.QueueWait), false, time.Second})
 	defer cancel()
 	iso.proc, err = s.acquire(ctx, iso.job.Tenant, true)
 	return err
@@ -152,9 +152,10 @@ func (r *Runtime) admit(iso *Isolate) (err error) {
 func (r *Runtime) putBack(iso *Isolate, failed error) {
 	s := iso.slot
 	s.runs++
-	if failed != nil && !errors.As(failed, new(*ended)) || s.unwound(failed) || s.runs >= r.config.SlotRuns {
-		// After a trap or an unwound turn the engine may keep a deep stack:
-		// a new slot costs less than to find out.
+	var e *ended
+	if failed != nil && (!errors.As(failed, &e) || errors.As(failed, new(engine.Stop))) || s.runs >= r.config.SlotRuns {
+		// After a trap or an unwound turn the engine may keep a deep stack: a
+		// new slot costs less than to find out.
 		if n, err := s.memory.Changed(); err == nil {
 			iso.usage.Memory = max(iso.usage.Memory, n)
 		}

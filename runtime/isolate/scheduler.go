@@ -150,9 +150,9 @@ func (s *scheduler) acquire(ctx context.Context, name string, fresh bool) (*proc
 func (s *scheduler) roomLocked(t *tenant) error {
 	switch {
 	case s.queuePerTenant > 0 && t.queued >= s.queuePerTenant:
-		return &OverloadError{fmt.Sprintf("this tenant has %d executions waiting already", t.queued), s.retryLocked(t.queued)}
+		return &OverloadError{fmt.Sprintf("this tenant has %d executions waiting already", t.queued), true, s.retryLocked(t.queued)}
 	case s.queueTotal > 0 && s.queued >= s.queueTotal:
-		return &OverloadError{fmt.Sprintf("%d executions are waiting already", s.queued), s.retryLocked(s.queued)}
+		return &OverloadError{fmt.Sprintf("%d executions are waiting already", s.queued), false, s.retryLocked(s.queued)}
 	}
 	return nil
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"mayfly/guests/quickjs"
+	"mayfly/host/egress"
+	"mayfly/host/execution"
+	"mayfly/runtime/engine"
+	"mayfly/runtime/isolate"
+)
+
+// guests are the guests of this program, with the language that each is for.
+var guests = []guest{
+	{"javascript", quickjs.Guest{}, execution.Language{
+		Names: []string{"javascript", "typescript"}, Version: quickjs.Version, Image: "quickjs", Builtin: quickjs.Builtin,
+	}},
+}
+
+type guest struct {
+	name     string
+	guest    isolate.Guest
+	language execution.Language
+}
+
+// host is all that runs executions.
+type host struct {
+	engine  engine.Engine
+	runtime *isolate.Runtime
+	service *execution.Service
+	cache   string
+	log     *slog.Logger
+
+	programs []*isolate.Program
+}
+
+// newHost makes a host without programs: see prepare.
+func newHost(s *engineSettings, objects execution.Objects, config execution.Config, log *slog.Logger) (*host, error) {
+	allowed, err := s.prefixes()
+	if err != nil {
+		return nil, err
+	}
+	h := &host{cache: s.Cache, log: log}
+	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(s.Cache, "code")}); err != nil {
+		return nil, err
+	}
+	h.runtime, err = isolate.New(isolate.Config{Processors: s.Processors, MemoryBudget: int64(s.MemoryBudget)})
+	if err != nil {
+		return nil, errors.Join(usageError{err}, h.engine.Close())
+	}
+	config.Runtime, config.Objects, config.Log = h.runtime, objects, log
+	config.Egress = egress.Config{AllowPrivate: allowed}
+	config.AllowEval = s.AllowEval
+	var languages []execution.Language
+	for _, g := range guests {
+		languages = append(languages, g.language)
+	}
+	if h.service, err = execution.New(config, languages...); err != nil {
+		return nil, errors.Join(usageError{err}, h.runtime.Close(), h.engine.Close())
+	}
+	return h, nil
+}
+
+// prepare makes all guests ready, one after the other.
+func (h *host) prepare(ctx context.Context, progress isolate.Progress) error {
+	if !h.engine.Info().Tuned {
+		h.log.Info("this build uses the stock engine, which is correct but about half as fast; make build makes the tuned one")
+	}
+	for _, g := range guests {
+		start := time.Now()
+		p, err := isolate.Prepare(ctx, h.engine, g.guest, h.cache, progress)
+		if err != nil {
+			return err
+		}
+		h.programs = append(h.programs, p)
+		if err := h.service.Install(g.name, p); err != nil {
+			return err
+		}
+		h.log.Debug("guest ready", "guest", p.Name(), "took", time.Since(start).Round(time.Millisecond), "image", p.Digest()[:12])
+	}
+	return nil
+}
+
+// close releases everything; no execution may be running.
+func (h *host) close() error {
+	errs := []error{h.service.Close(), h.runtime.Close()}
+	for _, p := range h.programs {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(append(errs, h.engine.Close())...)
+}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"mayfly/host/execution"
+	"mayfly/storage"
+)
+
+// runCommand is mayfly run.
+type runCommand struct {
+	engineSettings
+	limitSettings
+	File       string            `arg:"" help:"Program to run (.js, .mjs, .jsx, .ts, .tsx); - reads it from standard input."`
+	Args       []string          `arg:"" optional:"" passthrough:"" help:"Arguments of the program."`
+	Language   string            `help:"Language of a program from standard input." default:"javascript" enum:"javascript,typescript"`
+	Input      string            `help:"Value of input, as JSON; @FILE reads it from a file." placeholder:"JSON"`
+	Files      []string          `name:"file" help:"File to mount: PATH, or PATH=NAME to give it another name." placeholder:"PATH"`
+	Stdin      string            `help:"File that is the program's standard input; - for this command's own." placeholder:"FILE"`
+	Env        map[string]string `help:"Environment variable of the program." placeholder:"NAME=VALUE"`
+	Allow      []string          `help:"Host that fetch may reach, as api.example.com, *.example.com, example.com:8443; repeatable." placeholder:"HOST"`
+	Limit      map[string]string `help:"Limit: cpu, wall (durations), memory, output, files (sizes), subrequests, operations (numbers)." placeholder:"NAME=VALUE"`
+	Artifacts  string            `help:"Directory in which to keep the files that the program writes to /artifacts." placeholder:"DIR" type:"path"`
+	Keep       []string          `help:"Pattern of the files to keep, instead of /artifacts/**." placeholder:"GLOB"`
+	JSON       bool              `help:"Print the whole result as JSON."`
+	Statistics bool              `name:"usage" help:"Print what the program used."`
+}
+
+// outcomeCodes are the exit codes of outcomes; a program that ends by itself
+// has its own.
+var outcomeCodes = map[execution.Outcome]int{
+	execution.Exception: 10, execution.ExceededCPU: 11, execution.ExceededWallTime: 12, execution.ExceededMemory: 13, execution.ExceededOutput: 14,
+	execution.ExceededSubrequests: 15, execution.Canceled: 16, execution.LoadShed: 17, execution.InternalError: 18,
+}
+
+// Help is the long help of mayfly run.
+func (cmd *runCommand) Help() string {
+	return `The exit code is the program's own if it ends by itself, else that of the outcome:
+10 exception, 11 exceededCpu, 12 exceededWallTime, 13 exceededMemory, 14 exceededOutput,
+15 exceededSubrequests, 16 canceled, 17 loadShed, 18 internalError; 1 and 2 are failures of
+the command itself: 1 something went wrong, 2 bad flags or arguments.`
+}
+
+// Run runs the program.
+func (cmd *runCommand) Run(ctx context.Context, c console) (err error) {
+	request, err := cmd.request(c)
+	if err != nil {
+		return err
+	}
+	artifacts := &folder{path: cmd.Artifacts}
+	defaults, caps := cmd.limits()
+	h, err := newHost(&cmd.engineSettings, artifacts, execution.Config{Defaults: defaults, Caps: caps}, newLog(c.err, cmd.level()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	progress, finish := newProgress(c.err)
+	err = h.prepare(ctx, progress)
+	finish()
+	if err != nil {
+		return err
+	}
+	emit := func(e execution.Event) {
+		_, _ = io.WriteString(c.out, e.Stdout)
+		_, _ = io.WriteString(c.err, e.Stderr)
+	}
+	if cmd.JSON {
+		emit = nil
+	}
+	result, err := h.service.Execute(ctx, "run", *request, emit)
+	if invalid := (*execution.InvalidError)(nil); errors.As(err, &invalid) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		if err := json.NewEncoder(c.out).Encode(newRunResult(result)); err != nil {
+			return err
+		}
+	} else {
+		cmd.print(c, result, artifacts)
+	}
+	if code, ok := outcomeCodes[result.Outcome]; ok && result.ExitCode == 0 {
+		return exitError(code)
+	}
+	if result.ExitCode != 0 {
+		return exitError(result.ExitCode & 0xff)
+	}
+	return nil
+}
+
+// print shows what the events did not.
+func (cmd *runCommand) print(c console, r *execution.Result, artifacts *folder) {
+	switch {
+	case r.Value != nil:
+		fmt.Fprintf(c.out, "%s\n", r.Value)
+	case r.Text != "":
+		fmt.Fprintln(c.out, r.Text)
+	}
+	if r.Error != nil {
+		for e := r.Error; e != nil; e = e.Cause {
+			fmt.Fprintf(c.err, "%s: %s\n%s", e.Name, e.Message, indentStack(e))
+			if e.Cause != nil {
+				fmt.Fprint(c.err, "caused by ")
+			}
+		}
+	}
+	if r.Outcome != execution.OK {
+		fmt.Fprintf(c.err, "outcome: %s\n", r.Outcome)
+	}
+	for _, a := range r.Artifacts {
+		if artifacts.path == "" {
+			fmt.Fprintf(c.err, "artifact %s (%s, %s) was not kept: give --artifacts DIR\n", a.Name, a.ContentType, size(a.Size))
+		} else {
+			fmt.Fprintf(c.err, "artifact %s\n", filepath.Join(artifacts.path, filepath.FromSlash(a.Name)))
+		}
+	}
+	if cmd.Statistics {
+		u := r.Usage
+		fmt.Fprintf(c.err, "cpu %v, wall %v, start-up %v, memory %s, egress %s, subrequests %d\n", u.CPU, u.Wall.Round(time.Microsecond), u.Startup.Round(time.Microsecond),
+			size(u.PeakMemory), size(u.EgressBytes), u.Subrequests)
+	}
+}
+
+// indentStack is the stack without the line that repeats name and message.
+func indentStack(e *execution.Error) string {
+	stack := strings.TrimPrefix(e.Stack, e.Name+": "+e.Message)
+	stack = strings.Trim(stack, "\n")
+	if stack == "" {
+		return ""
+	}
+	return stack + "\n"
+}
+
+// request makes the request that the flags describe.
+func (cmd *runCommand) request(c console) (*execution.Request, error) {
+	r := &execution.Request{Language: cmd.Language, Env: cmd.Env, Args: cmd.Args, Artifacts: cmd.Keep}
+	if len(r.Args) > 0 && r.Args[0] == "--" {
+		r.Args = r.Args[1:]
+	}
+	if cmd.File == "-" {
+		code, err := io.ReadAll(c.in)
+		if err != nil {
+			return nil, err
+		}
+		r.Code = string(code)
+	} else {
+		code, err := os.ReadFile(cmd.File)
+		if err != nil {
+			return nil, err
+		}
+		r.Entrypoint = filepath.Base(cmd.File)
+		r.Files = append(r.Files, execution.File{Path: r.Entrypoint, Content: code})
+	}
+	for _, f := range cmd.Files {
+		from, name, ok := strings.Cut(f, "=")
+		if !ok {
+			name = filepath.ToSlash(from)
+			if path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "..") {
+				name = path.Base(name)
+			}
+		}
+		content, err := os.ReadFile(from)
+		if err != nil {
+			return nil, fmt.Errorf("--file: %w", err)
+		}
+		r.Files = append(r.Files, execution.File{Path: name, Content: content})
+	}
+	if cmd.Input != "" {
+		input := []byte(cmd.Input)
+		if name, ok := strings.CutPrefix(cmd.Input, "@"); ok {
+			var err error
+			if input, err = os.ReadFile(name); err != nil {
+				return nil, fmt.Errorf("--input: %w", err)
+			}
+		}
+		if !json.Valid(input) {
+			return nil, usageError{fmt.Errorf("--input: %q is not JSON", input)}
+		}
+		r.Input = input
+	}
+	if cmd.Stdin != "" {
+		var err error
+		if cmd.Stdin == "-" {
+			r.Stdin, err = io.ReadAll(c.in)
+		} else {
+			r.Stdin, err = os.ReadFile(cmd.Stdin)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--stdin: %w", err)
+		}
+	}
+	for _, host := range cmd.Allow {
+		rule := execution.NetworkRule{Host: host}
+		if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && strings.Count(host, ":") == 1 {
+			port, err := strconv.Atoi(host[i+1:])
+			if err != nil {
+				return nil, usageError{fmt.Errorf("--allow: %q has no number for its port", host)}
+			}
+			rule = execution.NetworkRule{Host: host[:i], Ports: []int{port}}
+		}
+		r.Network.Allow = append(r.Network.Allow, rule)
+	}
+	return r, cmd.setLimits(&r.Limits)
+}
+
+func (cmd *runCommand) setLimits(l *execution.Limits) error {
+	for name, text := range cmd.Limit {
+		var err error
+		setSize := func(p *int64) { var s size; err = s.UnmarshalText([]byte(text)); *p = int64(s) }
+		switch name {
+		case "cpu":
+			l.CPU, err = time.ParseDuration(text)
+		case "wall":
+			l.Wall, err = time.ParseDuration(text)
+		case "memory":
+			setSize(&l.MemoryBytes)
+		case "output":
+			setSize(&l.OutputBytes)
+		case "files":
+			setSize(&l.FilesBytes)
+		case "subrequests":
+			l.Subrequests, err = strconv.Atoi(text)
+		case "operations":
+			l.Operations, err = strconv.Atoi(text)
+		default:
+			err = errors.New("there is no such limit: expected cpu, wall, memory, output, files, subrequests or operations")
+		}
+		if err != nil {
+			return usageError{fmt.Errorf("--limit %s: %w", name, err)}
+		}
+	}
+	return nil
+}
+
+// folder keeps artifacts as plain files, or counts them only if it has no path.
+type folder struct{ path string }
+
+// Put implements execution.Objects.
+func (f *folder) Put(_ context.Context, key string, body io.Reader, options storage.PutOptions) (storage.Object, error) {
+	if f.path == "" {
+		return storage.Object{Key: key}, nil
+	}
+	_, name, _ := strings.Cut(strings.TrimPrefix(key, "artifacts/"), "/")
+	if err := os.MkdirAll(f.path, 0o755); err != nil {
+		return storage.Object{}, err
+	}
+	root, err := os.OpenRoot(f.path)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	defer root.Close()
+	local := filepath.FromSlash(name)
+	if err := root.MkdirAll(filepath.Dir(local), 0o755); err != nil {
+		return storage.Object{}, err
+	}
+	file, err := root.Create(local)
+	if err != nil {
+		return storage.Object{}, err
+	}
+	n, err := io.Copy(file, body)
+	return storage.Object{Key: key, Size: n, SHA256: options.SHA256, ContentType: options.ContentType}, errors.Join(err, file.Close())
+}
+
+// Get implements execution.Objects: a run has no earlier ones.
+func (f *folder) Get(_ context.Context, key string, _ storage.GetOptions) (*storage.Content, error) {
+	return nil, &storage.Error{Op: "get", Key: key, Err: storage.ErrNotFound}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mayfly/api"
+	"mayfly/host/execution"
+	objects "mayfly/storage/fs"
+	"mayfly/storage/meta"
+)
+
+// dataSettings are where a server keeps what it stores.
+type dataSettings struct {
+	Data string `help:"Directory of records and artifacts." placeholder:"DIR" default:"${data}" env:"MAYFLY_DATA" type:"path"`
+}
+
+func (s *dataSettings) openMeta(ctx context.Context) (*meta.Store, error) {
+	if err := os.MkdirAll(s.Data, 0o700); err != nil {
+		return nil, err
+	}
+	return meta.Open(ctx, filepath.Join(s.Data, "meta.db"), meta.Options{})
+}
+
+// serverSettings are of serve alone.
+type serverSettings struct {
+	dataSettings
+	Listen         string        `help:"Address to listen on; any but a loopback one needs --require-keys." default:"127.0.0.1:8787" env:"MAYFLY_LISTEN"`
+	RequireKeys    bool          `help:"Refuse requests without an API key." env:"MAYFLY_REQUIRE_KEYS"`
+	PublicURL      string        `name:"public-url" help:"URL by which clients reach the server, if not by --listen." placeholder:"URL" env:"MAYFLY_PUBLIC_URL"`
+	ArtifactDomain string        `help:"Domain whose subdomains reach this server, for artifacts." placeholder:"DOMAIN" env:"MAYFLY_ARTIFACT_DOMAIN"`
+	Hosts          []string      `help:"Further host names to serve." placeholder:"HOST" env:"MAYFLY_HOSTS"`
+	Origins        []string      `help:"Web origins that may call the API." placeholder:"ORIGIN" env:"MAYFLY_ORIGINS"`
+	Keep           time.Duration `help:"How long executions and artifacts are kept; 0: for ever." default:"168h" env:"MAYFLY_KEEP"`
+	MaxBody        size          `help:"Largest request body." default:"16MiB" env:"MAYFLY_MAX_BODY"`
+	ShutdownGrace  time.Duration `help:"How long running executions may take to end at shutdown." default:"10s" env:"MAYFLY_SHUTDOWN_GRACE"`
+}
+
+// serveCommand is mayfly serve.
+type serveCommand struct {
+	engineSettings
+	limitSettings
+	serverSettings
+}
+
+// Run serves until ctx ends, which is a signal to stop.
+func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
+	log := newLog(c.err, cmd.level())
+	records, err := cmd.openMeta(ctx)
+	if err != nil {
+		return err
+	}
+	closing := context.WithoutCancel(ctx)
+	defer func() { err = errors.Join(err, records.Close(closing)) }()
+	files, err := objects.Open(ctx, filepath.Join(cmd.Data, "objects"), objects.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	secret, err := loadSecret(filepath.Join(cmd.Data, "artifact.secret"))
+	if err != nil {
+		return err
+	}
+	lost, _ := json.Marshal(map[string]string{"reason": "the server stopped while it ran"})
+	if n, err := records.EndUnfinished(ctx, string(execution.InternalError), lost); err != nil {
+		return err
+	} else if n > 0 {
+		log.Warn("executions were under way when the server last stopped", "count", n)
+	}
+
+	defaults, caps := cmd.limits()
+	h, err := newHost(&cmd.engineSettings, files, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep}, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	server, err := api.New(api.Options{
+		Executor: h.service, Store: records, Objects: files,
+		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
+		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
+		Log: log, Version: version,
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	if err := server.Listen(); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve() }()
+	fmt.Fprintf(c.err, "mayfly listens on http://%s (API documentation at /docs)\n", server.Addr())
+
+	// The first requests are answered while the guests are made ready.
+	progress, finish := newProgress(c.err)
+	start := time.Now()
+	if err = h.prepare(ctx, progress); err == nil {
+		finish()
+		fmt.Fprintf(c.err, "ready after %v\n", time.Since(start).Round(time.Millisecond))
+		sweep := time.NewTicker(time.Minute)
+		defer sweep.Stop()
+	serving:
+		for {
+			select {
+			case <-ctx.Done():
+				break serving
+			case err = <-served:
+				return err
+			case <-sweep.C:
+				if _, err := records.Sweep(ctx, func(ctx context.Context, keys []string) error { return files.Delete(ctx, keys...) }); err != nil && ctx.Err() == nil {
+					log.Error("sweep of expired records", "err", err)
+				}
+			}
+		}
+	} else if ctx.Err() != nil {
+		err = nil
+	}
+	log.Info("stopping")
+	grace, cancel := context.WithTimeout(closing, cmd.ShutdownGrace)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(grace))
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// loadSecret reads the key that signs artifact URLs, or makes it.
+func loadSecret(path string) ([]byte, error) {
+	secret, err := os.ReadFile(path)
+	if err == nil && len(secret) >= 32 {
+		return secret, nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	secret = newSecret()
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, secret, 0o600); err != nil {
+		return nil, err
+	}
+	return secret, os.Rename(temporary, path)
+}

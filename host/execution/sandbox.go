@@ -1,0 +1,263 @@
+package execution
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"time"
+
+	"mayfly/host/bundle"
+	"mayfly/host/egress"
+	"mayfly/host/fetch"
+	"mayfly/host/op"
+	"mayfly/host/system"
+	"mayfly/host/vfs"
+	"mayfly/runtime/isolate"
+)
+
+// A sandbox is what one execution's guest can reach: the isolate's Host.
+type sandbox struct {
+	service  *Service
+	language *language
+	request  *Request
+	limits   Limits
+	listener func(Event)
+	seq      int64
+
+	files   *vfs.Tree
+	mounted map[string][]byte // the request's files, by absolute path
+	modules modules
+	output  output
+	policy  *egress.Policy         // nil refuses everything
+	network *fetch.Session         // made when first used
+	timers  map[uint32]*time.Timer // by operation
+
+	value  value
+	failed *Error // what nobody caught; nil if nothing
+	memory bool   // failed for want of memory
+	code   int    // exit code, if the program exited
+}
+
+// value is a program's result as the guest gave it.
+type value struct {
+	kind byte // of the result operation
+	typ  string
+	data []byte
+}
+
+// Kinds of results, as the result operation has them.
+const (
+	resultNone = iota
+	resultJSON
+	resultText
+)
+
+func newSandbox(s *Service, l *language, r *Request, limits Limits, listener func(Event)) *sandbox {
+	b := &sandbox{
+		service: s, language: l, request: r, limits: limits, listener: listener,
+		files: vfs.New(vfs.Options{Limits: vfs.Limits{Bytes: limits.FilesBytes}}),
+	}
+	b.output.limit = limits.OutputBytes
+	if listener != nil {
+		b.output.pass = b.passOutput
+		b.output.passed = time.Now()
+	}
+	b.modules = modules{
+		cwd: b.files.Cwd(), builtin: l.Builtin, transformer: s.transformer,
+		read: b.files.Read,
+		exists: func(name string) bool {
+			info, err := b.files.Stat(name)
+			return err == nil && info.Kind == vfs.File
+		},
+	}
+	return b
+}
+
+// close ends what may still be under way. The isolate no longer runs.
+func (b *sandbox) close() {
+	if b.network != nil {
+		b.network.Close()
+	}
+	for _, t := range b.timers {
+		t.Stop()
+	}
+}
+
+// emit passes an event to who listens, after the output that came before it.
+func (b *sandbox) emit(e Event) {
+	if b.listener != nil {
+		b.output.finish()
+		b.send(e)
+	}
+}
+
+func (b *sandbox) passOutput(fd int, text string) {
+	if fd == 0 {
+		b.send(Event{Stdout: text})
+	} else {
+		b.send(Event{Stderr: text})
+	}
+}
+
+func (b *sandbox) send(e Event) {
+	b.seq++
+	e.Seq, e.Time = b.seq, time.Now()
+	b.listener(e)
+}
+
+// program is the run event for the request's program. ok is false if there is
+// a mistake in its source: it is noted as the error that nobody caught.
+func (b *sandbox) program() (message []byte, ok bool) {
+	r := b.request
+	run := op.RunMessage{
+		AllowEval: b.service.config.AllowEval, Name: inlineName(r), Source: r.Code,
+		Input: r.Input, Args: r.Args, Dir: b.files.Cwd(),
+	}
+	if r.Entrypoint != "" {
+		file := absolutePath(r.Entrypoint)
+		run.Name = b.modules.relative(file)
+		content, err := b.files.Read(file)
+		if err != nil {
+			b.failed = sourceError(err)
+			return nil, false
+		}
+		run.Source = string(content)
+		if e := path.Ext(file); e == ".mjs" || e == ".mts" {
+			run.Kind = op.RunModule
+		}
+	}
+	syntax, _ := bundle.SyntaxOf(run.Name)
+	b.modules.inline, b.modules.source, b.modules.syntax = run.Name, run.Source, syntax
+	var err error
+	if run.Source, err = b.modules.code(run.Name, run.Source, syntax); err != nil {
+		b.failed = sourceError(err)
+		return nil, false
+	}
+	for name, v := range r.Env {
+		run.Env = append(run.Env, op.Pair{Name: name, Value: v})
+	}
+	sort.Slice(run.Env, func(i, j int) bool { return run.Env[i].Name < run.Env[j].Name })
+	return run.Encode(), true
+}
+
+// Call implements isolate.Host.
+func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]byte, bool) {
+	r := op.NewReader(in)
+	w := op.NewWriter(out)
+	var err error
+	switch o := op.Op(number); o {
+	case op.Write:
+		fd, text := r.U8(), r.Bytes()
+		if err = r.Done(); err == nil && fd != 1 && fd != 2 {
+			err = op.ErrMessage
+		}
+		if err == nil && !b.output.write(int(fd)-1, text) {
+			iso.Unwind(ExceededOutput, "the program printed more than its limit")
+		}
+	case op.Result:
+		kind, typ, data := r.U8(), r.Str(), r.Bytes()
+		if err = r.Done(); err != nil || kind > resultText {
+			break
+		}
+		if b.output.used+int64(len(data)) > b.limits.OutputBytes {
+			b.value = value{kind: resultNone, typ: typ}
+			iso.Unwind(ExceededOutput, "the result is larger than what the output limit leaves")
+		}
+		b.value = value{kind, typ, append([]byte(nil), data...)}
+	case op.Fail:
+		r.U8()
+		var e *op.ErrorRecord
+		if e, err = op.ReadError(r); err == nil {
+			b.fail(e)
+		}
+	case op.Exit:
+		b.code = int(int32(r.U32()))
+		iso.Unwind(OK, "the program exited")
+	case op.Resolve:
+		referrer, specifier := r.Str(), r.Str()
+		if err = r.Done(); err != nil {
+			break
+		}
+		var name string
+		if name, err = b.modules.resolve(referrer, specifier); err == nil {
+			w.Str(name)
+		}
+	case op.Load:
+		name, attribute := r.Str(), r.Str()
+		if err = r.Done(); err != nil {
+			break
+		}
+		var kind byte
+		var source []byte
+		if kind, source, err = b.modules.load(name, attribute); err == nil {
+			w.U8(kind)
+			w.Bytes(source)
+		}
+	case op.Stdin:
+		w.Raw(b.request.Stdin)
+	case op.Cancel:
+		b.cancel(iso, r.U32())
+	case op.BodyCancel:
+		if handle := r.U32(); b.network != nil {
+			b.network.CancelBody(handle)
+		}
+	case op.Random, op.Clock, op.Digest:
+		return b.service.system.Call(o, in, out, iso.Elapsed())
+	default:
+		return b.files.Call(o, in, out)
+	}
+	if err != nil {
+		return op.EncodeError(errorRecord(err)), false
+	}
+	return w.Message(), true
+}
+
+// Start implements isolate.Host.
+func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
+	switch o := op.Op(number); o {
+	case op.Sleep:
+		r := op.NewReader(in)
+		delay := system.Delay(r.F64())
+		if b.timers == nil {
+			b.timers = map[uint32]*time.Timer{}
+		}
+		b.timers[id] = time.AfterFunc(delay, func() { iso.Settle(id, true, nil) })
+	case op.Fetch, op.BodyRead, op.BodyWrite:
+		if b.network == nil {
+			b.network = b.service.client.NewSession(fetch.Options{
+				Tenant: b.request.Tenant,
+				Policy: b.policy,
+				Limits: fetch.Limits{Subrequests: b.limits.Subrequests, Open: b.limits.Operations},
+				Settle: iso.Settle,
+			})
+		}
+		b.network.Start(o, id, in)
+	default:
+		iso.Settle(id, false, op.EncodeError(&op.ErrorRecord{Name: "TypeError", Message: "unknown operation " + o.String()}))
+	}
+}
+
+// Settled implements isolate.Host.
+func (b *sandbox) Settled(id uint32) { delete(b.timers, id) }
+
+// cancel drops a pending operation, which may have settled meanwhile.
+func (b *sandbox) cancel(iso *isolate.Isolate, id uint32) {
+	iso.Forget(id)
+	if t := b.timers[id]; t != nil {
+		t.Stop()
+		delete(b.timers, id)
+	} else if b.network != nil {
+		b.network.Cancel(id)
+	}
+}
+
+// Flush implements isolate.Host.
+func (b *sandbox) Flush() { b.output.flush() }
+
+// Refuse implements isolate.Host.
+func (b *sandbox) Refuse(limit int) []byte {
+	return op.EncodeError(&op.ErrorRecord{
+		Name: "Error", Code: "ERR_TOO_MANY_OPERATIONS",
+		Message: fmt.Sprintf("Too many pending operations (limit %d): await some of them, or ask for more with limits.operations", limit),
+	})
+}

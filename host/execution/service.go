@@ -1,0 +1,275 @@
+package execution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path"
+	"sync/atomic"
+	"time"
+
+	"mayfly/host/bundle"
+	"mayfly/host/egress"
+	"mayfly/host/fetch"
+	"mayfly/host/op"
+	"mayfly/host/vfs"
+	"mayfly/runtime/isolate"
+	"mayfly/storage"
+)
+
+// Config configures a Service. Runtime and Objects are required.
+type Config struct {
+	Runtime   *isolate.Runtime
+	Objects   Objects       // where artifacts are kept
+	Defaults  Limits        // zero fields: DefaultLimits
+	Caps      Limits        // zero fields: DefaultCaps
+	Egress    egress.Config // what the server's owner says of addresses
+	AllowEval bool          // eval and new Function work
+	Keep      time.Duration // how long artifacts are kept; 0: for ever
+	Artifacts ArtifactLimits
+	Log       *slog.Logger // nil: slog.Default()
+}
+
+// Objects is what a service needs of an object store; storage.Objects is one.
+type Objects interface {
+	Put(ctx context.Context, key string, body io.Reader, options storage.PutOptions) (storage.Object, error)
+	Get(ctx context.Context, key string, options storage.GetOptions) (*storage.Content, error)
+}
+
+// A Language is what executions can be written in.
+type Language struct {
+	Names   []string // of requests: javascript, typescript
+	Version string   // of the interpreter
+	Image   string   // the warm image's name
+	// Builtin says whether the guest has a module of that name, as node:fs.
+	Builtin func(name string) bool
+}
+
+// A Service runs executions. It is safe for concurrent use.
+type Service struct {
+	config      Config
+	transformer *bundle.Transformer
+	guard       *egress.Guard
+	client      *fetch.Client
+	languages   []*language
+}
+
+// language is a Language and its program, once that is prepared.
+type language struct {
+	Language
+	program atomic.Pointer[isolate.Program]
+}
+
+// New makes a service for the given languages. They serve once Install has
+// given them their programs.
+func New(config Config, languages ...Language) (*Service, error) {
+	config.Defaults = config.Defaults.Or(DefaultLimits)
+	config.Caps = config.Caps.Or(DefaultCaps)
+	config.Artifacts = config.Artifacts.withDefaults()
+	if err := config.Defaults.check(config.Caps); err != nil {
+		return nil, fmt.Errorf("execution: the default limits: %w", err)
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	s := &Service{config: config, transformer: bundle.NewTransformer(64 << 20), guard: egress.NewGuard(config.Egress)}
+	s.client = fetch.NewClient(fetch.Config{Guard: s.guard})
+	for _, l := range languages {
+		s.languages = append(s.languages, &language{Language: l})
+	}
+	return s, nil
+}
+
+// Close closes connections that are kept. No execution may be running.
+func (s *Service) Close() error { return s.client.Close() }
+
+// Install makes a language ready: program runs what is written in it.
+func (s *Service) Install(name string, program *isolate.Program) error {
+	l := s.language(name)
+	if l == nil {
+		return fmt.Errorf("execution: no language %q", name)
+	}
+	l.program.Store(program)
+	return nil
+}
+
+// Ready says whether all languages are.
+func (s *Service) Ready() bool {
+	for _, l := range s.languages {
+		if l.program.Load() == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Runtimes lists the languages.
+func (s *Service) Runtimes() []Runtime {
+	var list []Runtime
+	for _, l := range s.languages {
+		p := l.program.Load()
+		for _, name := range l.Names {
+			r := Runtime{Language: name, Version: l.Version, Image: l.Image, Ready: p != nil}
+			if p != nil {
+				r.Digest = p.Digest()
+			}
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+func (s *Service) language(name string) *language {
+	for _, l := range s.languages {
+		for _, n := range l.Names {
+			if n == name {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// Execute runs a request to its end. emit, if not nil, is called with every
+// event in order, from one goroutine at a time; it must not block, as the
+// guest's turn waits for it. The end of ctx cancels the execution.
+//
+// # Errors
+//
+// One or more [*InvalidError] for a bad request, an [*OverloadError] for one
+// that was not admitted. A failure of the user's program is a Result.
+func (s *Service) Execute(ctx context.Context, id string, r Request, emit func(Event)) (*Result, error) {
+	if err := s.Validate(&r); err != nil {
+		return nil, err
+	}
+	l := s.language(r.Language)
+	program := l.program.Load()
+	if program == nil {
+		return nil, &OverloadError{RetryAfter: time.Second, Reason: "the " + l.Image + " image is still being prepared"}
+	}
+	limits := r.Limits.Or(s.config.Defaults.within(s.config.Caps))
+	b := newSandbox(s, l, &r, limits, emit)
+	defer b.close()
+	var err error
+	if b.policy, err = s.policy(&r); err != nil {
+		return nil, err
+	}
+	if err := b.mount(ctx); err != nil {
+		return nil, err
+	}
+	message, ok := b.program()
+	if !ok { // a mistake in the source: nothing runs
+		return b.settle(ctx, id, isolate.Report{Outcome: OK}), nil
+	}
+	report, err := s.config.Runtime.Run(ctx, isolate.Job{
+		Program: program,
+		Host:    b,
+		Tenant:  r.Tenant,
+		Limits:  isolate.Limits{CPU: limits.CPU, Wall: limits.Wall, Memory: limits.MemoryBytes, Operations: limits.Operations},
+		Event:   uint32(op.EventRun),
+		Message: message,
+	})
+	if err != nil {
+		var o *isolate.OverloadError
+		if errors.As(err, &o) {
+			return nil, &OverloadError{RetryAfter: o.RetryAfter, Tenant: o.Tenant, Reason: o.Reason}
+		}
+		return nil, err
+	}
+	return b.settle(ctx, id, report), nil
+}
+
+// policy compiles a request's network rules; nil refuses everything.
+func (s *Service) policy(r *Request) (*egress.Policy, error) {
+	if len(r.Network.Allow) == 0 {
+		return nil, nil
+	}
+	rules := make([]egress.Rule, len(r.Network.Allow))
+	for i, a := range r.Network.Allow {
+		rules[i] = egress.Rule{Host: a.Host, Ports: a.Ports, Methods: a.Methods}
+	}
+	p, err := s.guard.Compile(rules)
+	var wrong *egress.RuleError
+	if errors.As(err, &wrong) {
+		return nil, &InvalidError{fmt.Sprintf("/network/allow/%d/%s", wrong.Index, wrong.Field), wrong.Err.Error()}
+	}
+	return p, err
+}
+
+// inlineName is the name of an inline program, as stacks show it.
+func inlineName(r *Request) string {
+	if r.Language == "typescript" {
+		return "main.ts"
+	}
+	return "main.js"
+}
+
+// Validate checks a request against what this server offers, and names each
+// field that is wrong.
+func (s *Service) Validate(r *Request) error {
+	var errs []error
+	invalid := func(field, format string, a ...any) {
+		errs = append(errs, &InvalidError{field, fmt.Sprintf(format, a...)})
+	}
+	if s.language(r.Language) == nil {
+		invalid("/language", "%q is not one of the languages of this server: %s", r.Language, s.languageNames())
+	}
+	switch {
+	case r.Code != "" && r.Entrypoint != "":
+		invalid("/entrypoint", "give either code or an entrypoint among files, not both")
+	case r.Code == "" && r.Entrypoint == "":
+		invalid("/code", "expected the program, or files and an entrypoint")
+	case r.Entrypoint != "":
+		if _, ok := bundle.SyntaxOf(r.Entrypoint); !ok {
+			invalid("/entrypoint", "%q is not the name of a program: expected .js, .mjs, .jsx, .ts, .mts or .tsx", r.Entrypoint)
+		}
+	}
+	found := r.Entrypoint == ""
+	for i, f := range r.Files {
+		field := fmt.Sprintf("/files/%d/path", i)
+		switch {
+		case f.Path == "":
+			invalid(field, "expected a path")
+		case len(f.Path) > 4096:
+			invalid(field, "longer than 4096 bytes")
+		}
+		found = found || path.Join(vfs.DefaultCwd, r.Entrypoint) == absolutePath(f.Path) || r.Entrypoint == absolutePath(f.Path)
+	}
+	if !found {
+		invalid("/entrypoint", "%q is not among files", r.Entrypoint)
+	}
+	if _, err := s.policy(r); err != nil {
+		errs = append(errs, err)
+	}
+	for i, glob := range r.Artifacts {
+		if err := checkGlob(glob); err != nil {
+			invalid(fmt.Sprintf("/artifacts/paths/%d", i), "%v", err)
+		}
+	}
+	if err := r.Limits.check(s.config.Caps); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) languageNames() string {
+	names := ""
+	for _, l := range s.languages {
+		for _, n := range l.Names {
+			if names != "" {
+				names += ", "
+			}
+			names += n
+		}
+	}
+	return names
+}
+
+func absolutePath(p string) string {
+	if path.IsAbs(p) {
+		return path.Clean(p)
+	}
+	return path.Join(vfs.DefaultCwd, p)
+}

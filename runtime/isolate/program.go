@@ -1,0 +1,204 @@
+package isolate
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"mayfly/runtime/engine"
+	"mayfly/runtime/snapshot"
+	"mayfly/runtime/wasm"
+)
+
+// A Program is a guest made ready: compiled code and a warm image, of which
+// isolates are clones. It is safe for concurrent use.
+type Program struct {
+	guest       Guest
+	module      engine.Module
+	image       *snapshot.Image
+	options     snapshot.MemoryOptions
+	size        int64    // of the declared memory, bytes
+	memoryBytes uint32   // of it that are left above the image
+	globals     []string // the module's mutable globals, by export name
+	fuel        int32    // between two yields
+}
+
+// Prepare makes a guest ready: fetches and builds its module if need be,
+// passes it through the passes, compiles it, boots it once and captures its
+// image. Whatever of it the cache holds is taken from there, checked by digest.
+func Prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, progress Progress) (*Program, error) {
+	p, err := prepare(ctx, e, guest, cache, progress)
+	if err != nil {
+		return nil, fmt.Errorf("preparing %s: %w", guest.Name(), err)
+	}
+	return p, nil
+}
+
+func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, progress Progress) (*Program, error) {
+	if progress == nil {
+		progress = func(string, float64) {}
+	}
+	built, err := guest.Wasm(ctx, cache, progress)
+	if err != nil {
+		return nil, err
+	}
+	passes := guest.Passes()
+	if passes.MemoryPages == 0 {
+		return nil, errors.New("the memory's size must be declared")
+	}
+	rewritten, err := wasm.Rewrite(built, passes)
+	if err != nil {
+		return nil, err
+	}
+	if rewritten.Start != "" {
+		return nil, errors.New("the module has a start function; a guest boots by its exports")
+	}
+	p := &Program{guest: guest, fuel: passes.Fuel, size: int64(passes.MemoryPages) * engine.PageSize, globals: rewritten.Globals}
+
+	// Without a window for its memory a module needs its bounds checks.
+	stage0, err := snapshot.NewImage(snapshot.Digest{}, rewritten.Image, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer stage0.Close()
+	probe, err := snapshot.NewMemory(stage0, p.size, p.options)
+	if err != nil {
+		return nil, err
+	}
+	defer probe.Close()
+
+	progress("compiling "+guest.Name(), -1)
+	p.module, err = e.Compile(ctx, rewritten.Wasm, engine.CompileOptions{Trusted: probe.Windowed(), Imports: guest.Imports()})
+	if err != nil {
+		return nil, err
+	}
+	digest := p.digest(rewritten.Wasm, rewritten.Image)
+	path := filepath.Join(cache, "images", fmt.Sprintf("%s-%s.image", guest.Name(), digest))
+	if p.image, err = snapshot.Load(path, digest); err == nil {
+		return p.ready()
+	}
+	progress("booting "+guest.Name(), -1)
+	if p.image, err = p.boot(ctx, probe, digest, cache, progress); err != nil {
+		return nil, errors.Join(err, p.module.Close())
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	if err := p.image.WriteFile(path); err != nil {
+		return nil, err
+	}
+	return p.ready()
+}
+
+// imageVersion is part of the key of images: it changes when the way they are
+// made does.
+const imageVersion = 1
+
+// digest names what an image depends on.
+func (p *Program) digest(module, stage0 []byte) snapshot.Digest {
+	h := sha256.New()
+	fmt.Fprintf(h, "image %d of %s, memory %d\n", imageVersion, p.guest.Name(), p.size)
+	for _, part := range [][]byte{module, stage0, p.guest.BootInputs()} {
+		fmt.Fprintf(h, "%d\n", len(part))
+		h.Write(part)
+	}
+	return snapshot.Digest(h.Sum(nil))
+}
+
+// boot runs the guest up to its warm state and captures it.
+func (p *Program) boot(ctx context.Context, memory *snapshot.Memory, digest snapshot.Digest, cache string, progress Progress) (*snapshot.Image, error) {
+	instance, err := p.module.Instantiate(ctx, memory)
+	if err != nil {
+		return nil, err
+	}
+	defer instance.Close()
+	instance.SetData(Port(bootPort{}))
+	machine, err := p.guest.Machine(instance)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.guest.Boot(ctx, machine, cache, progress); err != nil {
+		return nil, err
+	}
+	var globals []snapshot.Global
+	for _, name := range p.globals {
+		g, err := instance.Global(name)
+		if err != nil {
+			return nil, err
+		}
+		globals = append(globals, snapshot.Global{Name: name, Bits: g.Get()})
+	}
+	// All that the guest left is in the image, so that its heap begins clean.
+	return snapshot.NewImage(digest, used(memory.Bytes()), globals)
+}
+
+// used is memory without the zeros at its end, in whole pages.
+func used(memory []byte) []byte {
+	end := len(memory)
+	for end > 0 && memory[end-1] == 0 {
+		end--
+	}
+	return memory[:(end+engine.PageSize-1)/engine.PageSize*engine.PageSize]
+}
+
+func (p *Program) ready() (*Program, error) {
+	p.memoryBytes = uint32(p.size - p.image.Len())
+	return p, nil
+}
+
+// Digest names the warm image, in hexadecimal.
+func (p *Program) Digest() string { return p.image.Digest().String() }
+
+// Name is the guest's name.
+func (p *Program) Name() string { return p.guest.Name() }
+
+// Close releases image and code. No isolate of it may be left.
+func (p *Program) Close() error {
+	return errors.Join(p.image.Close(), p.module.Close())
+}
+
+// newSlot makes a clean slot.
+func (p *Program) newSlot() (*slot, error) {
+	memory, err := snapshot.NewMemory(p.image, p.size, p.options)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := p.module.Instantiate(context.Background(), memory)
+	if err != nil {
+		return nil, errors.Join(err, memory.Close())
+	}
+	s := &slot{memory: memory, instance: instance}
+	for _, want := range p.image.Globals() {
+		g, err := instance.Global(want.Name)
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		g.Set(want.Bits)
+		s.globals = append(s.globals, g)
+		s.values = append(s.values, want.Bits)
+	}
+	if s.machine, err = p.guest.Machine(instance); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	// A clone starts with all its fuel, whatever the one before left.
+	s.globals = append(s.globals, s.machine.Fuel())
+	s.values = append(s.values, uint64(uint32(p.fuel)))
+	return s, nil
+}
+
+// bootPort is what a guest can reach while it boots: nothing that would be in
+// the image and must not be, as time and randomness.
+type bootPort struct{}
+
+func (bootPort) Yield() {}
+
+func (bootPort) Call(uint32, []byte, []byte) ([]byte, bool) {
+	panic(engine.Stop{Cause: errBooting})
+}
+
+func (bootPort) Start(uint32, uint32, []byte) { panic(engine.Stop{Cause: errBooting}) }
+
+var errBooting = errors.New("an operation was asked for while booting")
