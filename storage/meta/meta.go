@@ -34,8 +34,8 @@ type Execution struct {
 	Request   []byte    // summary of what was asked, in the caller's encoding
 	Result    []byte    // what is answered, in the caller's encoding
 	Usage     Usage
-	Events    []Event    // not filled by Executions
-	Artifacts []Artifact // not filled by Executions
+	Events    []Event // not filled by Executions
+	Artifacts []Artifact
 }
 
 // An Event is one part of an execution's story, in the caller's encoding.
@@ -60,7 +60,7 @@ type Usage struct {
 	Executions   int64         // only in totals
 	CPU          time.Duration // in microseconds, as all durations here
 	Wall         time.Duration
-	PeakMemory   int64 // bytes; in totals the sum of bytes * wall seconds is not kept, but the largest peak
+	PeakMemory   int64 // bytes; in totals the largest
 	EgressBytes  int64
 	IngressBytes int64
 	Subrequests  int64
