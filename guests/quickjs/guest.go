@@ -1,0 +1,88 @@
+// Package quickjs is the JavaScript guest: QuickJS, built from its source with
+// a C shim of ours (c), and with a bootstrap in JavaScript (js) evaluated into
+// its image. It implements [isolate.Guest].
+package quickjs
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/binary"
+	"io/fs"
+
+	"mayfly/runtime/engine"
+	"mayfly/runtime/isolate"
+	"mayfly/runtime/wasm"
+)
+
+// memoryPages is the linear memory that the module declares: 512 MiB, which
+// no life can exceed. Address space only; a life's own limit is Life's.
+const memoryPages = 8192
+
+// fuelPeriod is how many loop headers and calls lie between two yields: about
+// a millisecond of plain interpreter work.
+const fuelPeriod = 100_000
+
+//go:embed c js package.json package-lock.json
+var sources embed.FS
+
+// Guest is the QuickJS guest. The zero value is ready to use.
+type Guest struct{}
+
+var _ isolate.Guest = Guest{}
+
+// Name is "quickjs".
+func (Guest) Name() string { return "quickjs" }
+
+// Passes asks for metering and for the whole memory to be declared.
+func (Guest) Passes() wasm.Options {
+	return wasm.Options{Fuel: fuelPeriod, MemoryPages: memoryPages}
+}
+
+// BootInputs are the bootstrap's scripts and the lock of the packages that
+// they use.
+func (Guest) BootInputs() []byte {
+	digest := sha256.New()
+	for _, name := range []string{"js", "package.json", "package-lock.json"} {
+		digestTree(digest, sources, name)
+	}
+	return digest.Sum(nil)
+}
+
+// Boot initialises the interpreter, evaluates the bootstrap, collects garbage
+// and seals the heap.
+func (Guest) Boot(ctx context.Context, m isolate.Machine, cache string, progress isolate.Progress) error {
+	modules, err := bootModules(ctx, cache, progress)
+	if err != nil {
+		return err
+	}
+	progress("evaluating the bootstrap", -1)
+	return m.(*machine).boot(modules, bootEntry)
+}
+
+// Machine binds to an instance.
+func (Guest) Machine(in engine.Instance) (isolate.Machine, error) { return newMachine(in) }
+
+// digestTree hashes the names and contents of a file, or of all files below a
+// directory.
+func digestTree(w interface{ Write([]byte) (int, error) }, files fs.FS, root string) {
+	err := fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(files, path)
+		if err != nil {
+			return err
+		}
+		var lengths [16]byte
+		binary.LittleEndian.PutUint64(lengths[:8], uint64(len(path)))
+		binary.LittleEndian.PutUint64(lengths[8:], uint64(len(content)))
+		w.Write(lengths[:])
+		w.Write([]byte(path))
+		w.Write(content)
+		return nil
+	})
+	if err != nil {
+		panic("quickjs: embedded files can't be read: " + err.Error()) // never: they are in the program
+	}
+}
