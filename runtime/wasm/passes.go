@@ -1,9 +1,20 @@
 package wasm
 
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Version changes when the passes' output for the same module may: whatever is
+// kept of a rewritten module is keyed by it.
+const Version = 1
+
 // Options choose the passes of [Rewrite]. The zero value only lifts data
 // segments and drops custom sections.
 type Options struct {
-	// Fuel counts the guest's work down from this number and calls
+	// Fuel counts the guest's work down from this number and calls the import
 	// env.yield: () → () when it is used up. 0: no metering.
 	Fuel int32
 	// MemoryPages declares the memory at exactly this many pages, minimum and
@@ -15,9 +26,152 @@ type Options struct {
 	Exports map[string]uint32
 }
 
-// Names of the globals that the passes add and export.
+// Names that the passes add and export.
 const (
 	GlobalFuel       = "mayfly_fuel"        // i32: what is left; yield is called at 0 or below
 	GlobalPages      = "mayfly_pages"       // i32: what memory.size answers
 	GlobalPagesLimit = "mayfly_pages_limit" // i32: memory.grow fails past it
+	FunctionStart    = "mayfly_start"       // what was the start function
 )
+
+// A Result is a rewritten module and what was taken out of it.
+type Result struct {
+	// Wasm is the module without data, start and custom sections.
+	Wasm []byte
+	// Image is the linear memory as instantiation would have left it, up to
+	// its last byte that was given.
+	Image []byte
+	// MinPages and MaxPages are the limits that the memory was declared with;
+	// MaxPages is 65,536 if no maximum was.
+	MinPages, MaxPages uint32
+	// Globals are the exports of all mutable globals that are part of the
+	// guest's state: its own and GlobalPages, but neither GlobalFuel nor
+	// GlobalPagesLimit, which belong to the host.
+	Globals []string
+	// Start is FunctionStart if the module had a start function, which the
+	// host has to call; else empty.
+	Start string
+	// Functions are names by the function's index in Wasm, for stack traces;
+	// empty where the module had none.
+	Functions []string
+}
+
+// A pass changes functions. It is used by several goroutines at once.
+type pass interface {
+	// function appends the code of f, changed, to out. It may add locals.
+	function(f *function, out []instruction) []instruction
+}
+
+// Rewrite applies the passes to a module. The result for the same module and
+// options is always the same.
+//
+// # Errors
+//
+// ErrMalformed if the module can't be decoded; ErrUnsupported if it uses what
+// the passes can't handle: imports other than functions, several or shared
+// memories, passive data segments, legacy exceptions, garbage collection. A
+// module that is decoded is not thereby valid: that is for the engine to say.
+func Rewrite(wasm []byte, o Options) (*Result, error) {
+	m, err := parse(wasm)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{}
+	if err := m.rewrite(o, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (m *module) rewrite(o Options, r *Result) (err error) {
+	stage := ""
+	defer catch(&err, func() string { return stage })
+	own := len(m.bodies) // functions that are not the passes'
+	var passes []pass
+
+	stage = "data"
+	m.lift(r)
+	stage = "globals"
+	m.exportGlobals(o.Exports, r)
+	if o.MemoryPages > 0 {
+		stage = "memory"
+		m.checkGrowth(o.MemoryPages)
+	}
+	var metering *fuel
+	if o.Fuel > 0 {
+		// First: it changes the numbers of functions.
+		stage = "fuel"
+		metering = m.newFuel(o.Fuel, own)
+		passes = append(passes, metering)
+	} else if o.Fuel < 0 {
+		unsupported("fuel of %d", o.Fuel)
+	}
+	if o.MemoryPages > 0 {
+		stage = "memory"
+		passes = append(passes, m.newGrowth(o.MemoryPages))
+		r.Globals = append(r.Globals, GlobalPages)
+	}
+	stage = "code"
+	if err := m.apply(passes, own); err != nil {
+		return err
+	}
+	if metering != nil {
+		metering.meterRecursion(own)
+	}
+	r.Functions = make([]string, len(m.imports)+len(m.functions))
+	for x, name := range m.names {
+		if int64(x) < int64(len(r.Functions)) {
+			r.Functions[x] = name
+		}
+	}
+	r.Wasm = m.encode()
+	return nil
+}
+
+// apply runs the passes over the first n functions, on all processors.
+func (m *module) apply(passes []pass, n int) error {
+	const batch = 64
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	failed := make([]error, (n+batch-1)/batch)
+	for range min(runtime.GOMAXPROCS(0), len(failed)) {
+		wg.Go(func() {
+			var code, spare []instruction
+			for {
+				end := int(next.Add(batch))
+				start := end - batch
+				if start >= n {
+					return
+				}
+				for i := start; i < min(end, n); i++ {
+					f, err := m.decode(i, code)
+					if err != nil {
+						failed[start/batch] = err // the first of each batch
+						break
+					}
+					for _, p := range passes {
+						out := p.function(&f, spare[:0])
+						f.code, spare = out, f.code
+					}
+					m.bodies[i] = f.encode()
+					code = f.code
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// functionName names a function for errors.
+func (m *module) functionName(x uint32) string {
+	if name, ok := m.names[x]; ok {
+		return fmt.Sprintf("function %d (%s)", x, name)
+	}
+	return fmt.Sprintf("function %d", x)
+}
