@@ -1,0 +1,56 @@
+# Mayfly's menu. `make` alone lists it.
+
+FUZZTIME ?= 10s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LDFLAGS   = -ldflags "-X main.version=$(VERSION)"
+
+# The linter's version; it is run from its module, nothing is installed.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@2026.1
+
+# TUNED holds the flags that build with the tuned engine.
+include runtime/engine/tune/tune.mk
+
+.PHONY: help build guests demo serve check test race fuzz attack bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+build: ## build bin/mayfly with the tuned engine
+	go build $(TUNED) $(LDFLAGS) -o bin/mayfly ./cmd/mayfly
+
+guests: build ## fetch, build and warm the guests in the cache
+	bin/mayfly guests
+
+demo: build guests ## the main job on real input, from start to end
+	go run ./cmd/demo
+
+serve: build guests ## serve on 127.0.0.1:8787
+	bin/mayfly serve --data ./data
+
+check: ## formatting, vet, generated files, linter
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go vet $(TUNED) ./...
+	go run $(STATICCHECK) ./...
+
+test: guests ## all tests, on the tuned engine and what matters on the stock one
+	go test $(TUNED) ./...
+	go test ./runtime/... ./guests/...
+
+race: guests ## the tests of host code under the race detector
+	go test $(TUNED) -race ./runtime/isolate/... ./host/... ./api/... ./storage/...
+
+fuzz: guests ## every fuzz target for FUZZTIME
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; go test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); \
+		done; done
+
+attack: build guests ## hostile programs against a real server
+	MAYFLY_ATTACKS=full go test $(TUNED) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
+
+bench: build guests ## the targets, as ratios from one run
+	go run $(TUNED) ./cmd/bench
+
+clean: ## remove what was built here; the cache stays
+	rm -rf bin

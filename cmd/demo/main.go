@@ -1,0 +1,271 @@
+// Command demo shows Mayfly's main job on real input: it starts the server,
+// posts programs to its REST endpoint, prints what comes back, and ends.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// address is where make serve listens too, so that the URL printed here opens
+// again later.
+const address = "127.0.0.1:8787"
+
+func run(ctx context.Context) (err error) {
+	listen := address
+	if l, err := net.Listen("tcp", address); err != nil {
+		listen = "127.0.0.1:0"
+	} else {
+		l.Close()
+	}
+	s, err := start(ctx, "bin/mayfly", "serve", "--listen", listen, "--data", "data", "--log-level", "warn")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+
+	say("1. A TypeScript report over a CSV file: POST /v1/executions")
+	chart, err := s.report(ctx)
+	if err != nil {
+		return err
+	}
+	say("2. A hostile loop, with a limit of 100 ms of processor time")
+	if err := s.hostileLoop(ctx); err != nil {
+		return err
+	}
+	say("3. 1,000 executions, each in a fresh isolate")
+	if err := s.many(ctx, 1000, 8); err != nil {
+		return err
+	}
+	say("Try next")
+	fmt.Printf("  make serve      # then open %s and http://%s/docs\n", chart, s.address)
+	fmt.Println(`  bin/mayfly run testdata/demo/report.ts --file testdata/demo/sales.csv --file testdata/demo/chart.ts --input '{"title":"Revenue"}' --artifacts out`)
+	fmt.Printf("  curl -s http://%s/v1/executions -H 'content-type: application/json' -d '{\"language\":\"javascript\",\"code\":\"6 * 7\"}'\n", address)
+	return nil
+}
+
+func say(title string) { fmt.Printf("\n== %s\n", title) }
+
+// server is the server as a child process.
+type server struct {
+	command *exec.Cmd
+	address string
+	client  *http.Client
+}
+
+// start starts the server and waits until it is ready.
+func start(ctx context.Context, name string, args ...string) (*server, error) {
+	command := exec.Command(name, args...)
+	stderr, err := command.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w (make build makes it)", name, err)
+	}
+	s := &server{command: command}
+	lines := bufio.NewScanner(stderr)
+	for s.address == "" && lines.Scan() {
+		if _, rest, ok := strings.Cut(lines.Text(), "listens on http://"); ok {
+			s.address, _, _ = strings.Cut(rest, " ")
+		} else {
+			fmt.Fprintln(os.Stderr, lines.Text())
+		}
+	}
+	if s.address == "" {
+		return nil, fmt.Errorf("%s ended: %w", name, command.Wait())
+	}
+	go func() { _, _ = io.Copy(io.Discard, stderr) }()
+	// Artifacts are at names below localhost, which are this machine's.
+	dialer := net.Dialer{}
+	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, network, s.address)
+	}}}
+	deadline := time.Now().Add(5 * time.Minute)
+	for {
+		var health struct {
+			Status string
+		}
+		if err := s.call(ctx, "GET", "/health", nil, &health); err == nil && health.Status == "ok" {
+			return s, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, errors.Join(errors.New("the server did not become ready"), s.stop())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), s.stop())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *server) stop() error {
+	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.command.Wait()
+}
+
+// execution is what this program reads of an answer.
+type execution struct {
+	ID        string
+	Outcome   string
+	Result    json.RawMessage
+	Stdout    string
+	Error     *struct{ Name, Message, Stack string }
+	Artifacts []struct {
+		Name        string
+		Size        int
+		ContentType string `json:"content_type"`
+		URL         string
+	}
+	Usage struct {
+		CPUMS     float64 `json:"cpu_ms"`
+		WallMS    float64 `json:"wall_ms"`
+		StartupUS float64 `json:"startup_us"`
+	}
+}
+
+func (s *server) execute(ctx context.Context, request map[string]any) (*execution, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	var e execution
+	return &e, s.call(ctx, "POST", "/v1/executions", body, &e)
+}
+
+func (s *server) call(ctx context.Context, method, path string, body []byte, answer any) error {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := s.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// report runs testdata/demo/report.ts and gives the chart's URL.
+func (s *server) report(ctx context.Context) (url string, err error) {
+	var files []map[string]any
+	for _, name := range []string{"report.ts", "chart.ts", "sales.csv"} {
+		content, err := os.ReadFile("testdata/demo/" + name)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, map[string]any{"path": name, "content": string(content)})
+	}
+	e, err := s.execute(ctx, map[string]any{
+		"language": "typescript", "entrypoint": "report.ts", "files": files, "input": map[string]string{"title": "Revenue by month"},
+	})
+	if err != nil {
+		return "", err
+	}
+	if e.Outcome != "ok" || len(e.Artifacts) != 1 {
+		return "", fmt.Errorf("the report ended with %s: %+v", e.Outcome, e.Error)
+	}
+	fmt.Print(e.Stdout)
+	fmt.Printf("result   %s\n", e.Result)
+	fmt.Printf("usage    %.1f ms CPU, %.1f ms wall, isolate ready in %.0f µs\n", e.Usage.CPUMS, e.Usage.WallMS, e.Usage.StartupUS)
+	chart := e.Artifacts[0]
+	r, err := http.NewRequestWithContext(ctx, "GET", chart.URL, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := s.client.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	svg, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK || !bytes.HasPrefix(svg, []byte("<svg")) || len(svg) != chart.Size {
+		return "", fmt.Errorf("%s answers %s with %d bytes, %d were stored", chart.URL, response.Status, len(svg), chart.Size)
+	}
+	fmt.Printf("chart    %s (%s, %d bytes, fetched)\n", chart.URL, response.Header.Get("Content-Type"), len(svg))
+	return chart.URL, nil
+}
+
+func (s *server) hostileLoop(ctx context.Context) error {
+	e, err := s.execute(ctx, map[string]any{"language": "javascript", "code": "while (true) {}", "limits": map[string]int{"cpu_ms": 100}})
+	if err != nil {
+		return err
+	}
+	if e.Outcome != "exceededCpu" {
+		return fmt.Errorf("the loop ended with %s", e.Outcome)
+	}
+	fmt.Printf("outcome  %s after %.1f ms CPU: %s\n", e.Outcome, e.Usage.CPUMS, e.Error.Message)
+	return nil
+}
+
+// many posts n small programs over so many connections, and checks each
+// answer.
+func (s *server) many(ctx context.Context, n, connections int) error {
+	var next, wrong atomic.Int64
+	var firstError atomic.Pointer[error]
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for range connections {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				e, err := s.execute(ctx, map[string]any{"language": "javascript", "code": fmt.Sprintf("globalThis.seen = (globalThis.seen ?? 0) + 1; seen * %d", i)})
+				if err != nil {
+					firstError.CompareAndSwap(nil, &err)
+					return
+				}
+				if string(e.Result) != fmt.Sprint(i) {
+					wrong.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(begin)
+	if err := firstError.Load(); err != nil {
+		return *err
+	}
+	if wrong.Load() > 0 {
+		return fmt.Errorf("%d of %d answers were wrong", wrong.Load(), n)
+	}
+	fmt.Printf("rate     %.0f executions a second, all answers right\n", float64(n)/took.Seconds())
+	return nil
+}
