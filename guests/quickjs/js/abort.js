@@ -3,9 +3,9 @@ import { DOMException, Set, TypeError } from "mayfly:intrinsics";
 import { EventTarget, Event, connectAbortSignal, dispatch, getHandler, setHandler, setTrusted } from "mayfly:event";
 import { setTimeout } from "mayfly:timers";
 import { defineInterface, expose, requireArguments } from "mayfly:interface";
-import { ArrayPrototypePush, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, SymbolIterator } from "mayfly:primordials";
+import { ArrayPrototypePush, ObjectGetOwnPropertyDescriptor, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, SymbolIterator, uncurryThis } from "mayfly:primordials";
 
-let signalAbort, subscribe, unsubscribe, isSignal, addSources, startTimeout;
+let signalAbort, subscribe, unsubscribe, isSignal, follow, startTimeout;
 let internal = false;
 
 function newSignal() {
@@ -63,14 +63,11 @@ export class AbortSignal extends EventTarget {
     const result = newSignal();
     for (let i = 0; i < list.length; i++) {
       if (list[i].#aborted) {
-        result.#aborted = true;
-        result.#reason = list[i].#reason;
+        follow(result, list[i]);
         return result;
       }
     }
-    result.#isDependent = true;
-    result.#sources = new Set();
-    for (let i = 0; i < list.length; i++) addSources(result, list[i]);
+    for (let i = 0; i < list.length; i++) follow(result, list[i]);
     return result;
   }
 
@@ -83,7 +80,18 @@ export class AbortSignal extends EventTarget {
   static {
     isSignal = (value) => typeof value === "object" && value !== null && #aborted in value;
 
-    addSources = (result, source) => {
+    // Signals that follow others hang on those that nobody but their own
+    // controllers abort.
+    follow = (result, source) => {
+      if (source.#aborted) {
+        result.#aborted = true;
+        result.#reason = source.#reason;
+        return;
+      }
+      if (!result.#isDependent) {
+        result.#isDependent = true;
+        result.#sources = new Set();
+      }
       const add = (s) => {
         SetPrototypeAdd(result.#sources, s);
         s.#dependents ??= new Set();
@@ -148,5 +156,15 @@ defineInterface(AbortController);
 
 connectAbortSignal(isSignal, (signal, algorithm) => subscribe(signal, algorithm));
 
-export { isSignal, subscribe, unsubscribe, signalAbort, newSignal, abortError };
+// isAborted and reasonOf ask a signal without its public accessors; followSignal
+// makes one that aborts with another.
+const isAborted = uncurryThis(ObjectGetOwnPropertyDescriptor(AbortSignal.prototype, "aborted").get);
+const reasonOf = uncurryThis(ObjectGetOwnPropertyDescriptor(AbortSignal.prototype, "reason").get);
+function followSignal(signal) {
+  const follower = newSignal();
+  if (signal !== undefined) follow(follower, signal);
+  return follower;
+}
+
+export { isAborted, isSignal, reasonOf, followSignal, subscribe, unsubscribe };
 expose({ AbortController, AbortSignal });

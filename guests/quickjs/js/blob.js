@@ -13,7 +13,7 @@ import {
 } from "mayfly:primordials";
 
 const none = new Uint8Array(0);
-let blobBytes, isBlob, adopt;
+let blobBytes, blobType, isBlob, adopt;
 
 // A type with a character outside U+0020–U+007E is dropped.
 function typeOf(value) {
@@ -75,7 +75,8 @@ export class Blob {
     return blob;
   }
 
-  stream() { return streamOf(this.#bytes); }
+  // The stream gives its chunks away: it gets a copy.
+  stream() { return streamOf(bytesCopy(this.#bytes)); }
 
   text() {
     try {
@@ -102,6 +103,7 @@ export class Blob {
   static {
     isBlob = (value) => typeof value === "object" && value !== null && #bytes in value;
     blobBytes = (blob) => blob.#bytes;
+    blobType = (blob) => blob.#type;
     // adopt makes a blob of bytes that nobody else keeps.
     adopt = (bytes, type) => {
       const blob = new Blob();
@@ -156,5 +158,5 @@ ObjectDefineProperty(Blob.prototype, customInspect, {
   },
 });
 
-export { isBlob, isFile, blobBytes, adopt as adoptBlob };
+export { isBlob, isFile, blobBytes, blobType, adopt as adoptBlob };
 expose({ Blob, File });

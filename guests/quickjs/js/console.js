@@ -96,8 +96,7 @@ const methods = {
   },
   assert(condition, ...args) {
     if (condition) return;
-    if (typeof args[0] === "string") args[0] = `Assertion failed: ${args[0]}`;
-    else args = ["Assertion failed", ...args];
+    args[0] = `Assertion failed${args.length === 0 ? "" : `: ${args[0]}`}`;
     writeLine(STDERR, formatArguments(args));
   },
   count(label = "default") {

@@ -60,6 +60,13 @@ const name = "node-inspect-extracted";
 const patched = [
   ["const e={};return function n(r){const o=e[r]", 't[727]=m=>{m.exports=require("binding")};t[499]=m=>{m.exports=require("types")};const e={};return function n(r){const o=e[r]'],
   ['if("string"==typeof n)return n;', 'if("string"==typeof n)return require("completeStack")(e,n);'],
+  // The package follows node's main branch; these are as in its long-term
+  // releases: symbols as keys, sizes of buffers, proxies.
+  ['s=t.stylize(e,"symbol")}else s=', 's=`[${t.stylize(e,"symbol")}]`}else s='],
+  ["return!1===i.enumerable&&(s=", 'return!1===i.enumerable&&"symbol"!=typeof r&&(s='],
+  ['${t.stylize(`[${r}]`,"string")}: ${i}', '${Ge(e)||qe(e)?r:`[${r}]`}: ${i}'],
+  ["`{ [byteLength]: ${", "`{ byteLength: ${"],
+  ["c=je(e=c,!1),s+=1}while(", "c=je(e=c,!1)}while("],
   // There are no atomics here.
   ['["Atomics","JSON","Math","Proxy","Reflect"]', '["JSON","Math","Proxy","Reflect"]'],
 ].reduce((text, [from, to]) => replaceOnce(name, text, from, to), source);

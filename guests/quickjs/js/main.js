@@ -17,6 +17,7 @@ import "mayfly:performance";
 import "mayfly:crypto";
 import "mayfly:streams";
 import "mayfly:blob";
+import "mayfly:form-data";
 import "mayfly:navigator";
 import "mayfly:buffer";
 import "mayfly:process";

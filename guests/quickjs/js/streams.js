@@ -5,9 +5,9 @@ import { TypeError, Uint8Array } from "mayfly:intrinsics";
 import * as library from "mayfly:npm/web-streams-polyfill/dist/ponyfill.mjs";
 import { defineInterface, expose } from "mayfly:interface";
 import { customInspect } from "mayfly:inspect";
-import { ArrayPrototypePush, ObjectDefineProperty, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag, TypedArrayPrototypeSet, promiseThen, newPromise, uncurryThis } from "mayfly:primordials";
+import { ArrayPrototypePush, ObjectDefineProperty, PromiseResolve, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag, TypedArrayPrototypeSet, newPromise, promiseThen, uncurryThis } from "mayfly:primordials";
 
-export const { ReadableStream, TransformStream, WritableStream } = library;
+const { ReadableStream, TransformStream } = library;
 
 // The library keeps its state in properties; node shows what is in them by
 // other names.
@@ -28,8 +28,17 @@ for (const name of [
   "WritableStreamDefaultWriter", "WritableStreamDefaultController", "TransformStreamDefaultController",
 ]) shown(name, () => ({}));
 
-const isReadable = (value) => typeof value === "object" && value !== null && value instanceof ReadableStream;
-export const isReadableStream = isReadable;
+// isReadableStream asks for the library's own brand: instanceof can be had by
+// setting a prototype.
+export function isReadableStream(value) {
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    getLocked(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const getReader = uncurryThis(ReadableStream.prototype.getReader);
 const readerOf = library.ReadableStreamDefaultReader.prototype;
@@ -46,6 +55,10 @@ export { getReader, read, releaseLock, cancelReader, getLocked, cancelStream, te
 
 // isDisturbed: something has been read from the stream, or it was cancelled.
 export const isDisturbed = (stream) => stream._disturbed === true;
+
+// proxyStream pipes a stream through, so that the one that it was given is locked.
+const pipeThrough = uncurryThis(ReadableStream.prototype.pipeThrough);
+export const proxyStream = (stream) => pipeThrough(stream, new TransformStream());
 
 // byteStream makes a stream of bytes. pull() answers a promise of the next
 // chunk, or of undefined at the end; cancel(reason) gives the source up.
@@ -69,28 +82,16 @@ export function byteStream(pull, cancel = undefined, highWaterMark = 0) {
   }, { __proto__: null, highWaterMark });
 }
 
-// streamOf makes a stream of bytes that are known.
+// streamOf makes a stream of bytes that are known, and that become its own.
 export function streamOf(bytes) {
   let left = TypedArrayPrototypeGetByteLength(bytes) > 0;
-  return new ReadableStream({
-    __proto__: null,
-    type: "bytes",
-    pull(controller) {
-      if (left) {
-        left = false;
-        // The stream takes its chunks' buffers over: it gets its own.
-        const copy = new Uint8Array(TypedArrayPrototypeGetByteLength(bytes));
-        TypedArrayPrototypeSet(copy, bytes);
-        enqueue(controller, copy);
-      } else {
-        close(controller);
-        const { byobRequest } = controller;
-        if (byobRequest !== null) byobRequest.respond(0);
-      }
-    },
-    cancel() { left = false; },
-  }, { __proto__: null, highWaterMark: 0 });
+  return byteStream(() => {
+    if (!left) return nothing;
+    left = false;
+    return PromiseResolve(bytes);
+  }, () => { left = false; });
 }
+const nothing = PromiseResolve(undefined);
 
 // readAll reads a stream of bytes to its end and answers a promise of all of
 // them. Chunks that are no Uint8Array fail it, as the Fetch standard says.

@@ -1,0 +1,239 @@
+// fetch(), after the Fetch standard (§5.6) as far as the host's operation goes:
+// policy, redirects and connections are the host's. And what the classes
+// Request and Response, which are the guest's own, need of streams, blobs,
+// forms and signals.
+//
+// Missing on purpose: data: and blob: URLs (the host refuses them), caches,
+// modes and credentials.
+import { Map, TypeError, Uint8Array } from "mayfly:intrinsics";
+import native from "mayfly:native";
+import { Reader, Writer, call, cancel, start } from "mayfly:host";
+import { BODY_CANCEL, BODY_READ, BODY_WRITE, FETCH } from "mayfly:op.gen";
+import { adoptBlob, blobBytes, blobType, isBlob } from "mayfly:blob";
+import { decodeFormData, encodeFormData, isFormData } from "mayfly:form-data";
+import {
+  byteStream, cancelReader, getLocked, getReader, isDisturbed, isReadableStream, proxyStream, read, readAll, streamOf, tee,
+} from "mayfly:streams";
+import { followSignal, isAborted, isSignal, reasonOf, subscribe, unsubscribe } from "mayfly:abort";
+import { exposeOperations, requireArguments } from "mayfly:interface";
+import {
+  ArrayPrototypePush, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag, TypedArrayPrototypeSet,
+  newPromise, promiseThen,
+} from "mayfly:primordials";
+
+// ---- bodies that the host has
+
+// Handle of a response's body → { aborted, reason, fail, release }.
+const bodies = new Map();
+
+const handleMessage = (handle) => new Writer(4).u32(handle).done();
+
+// readBody answers a promise of the next chunk, or of undefined at the end.
+function readBody(handle) {
+  return newPromise((resolve, reject) => {
+    const body = MapPrototypeGet(bodies, handle);
+    if (body?.aborted) {
+      reject(body.reason);
+      return;
+    }
+    const operation = start(BODY_READ, handleMessage(handle), (answer) => {
+      if (body !== undefined) body.fail = undefined;
+      const r = new Reader(answer);
+      if (r.u8() === 1) {
+        release(handle);
+        resolve(undefined);
+      } else {
+        resolve(r.bytes());
+      }
+    }, (error) => {
+      release(handle);
+      reject(error);
+    });
+    if (body !== undefined) {
+      body.fail = (reason) => {
+        cancel(operation);
+        reject(reason);
+      };
+    }
+  });
+}
+
+function release(handle) {
+  const body = MapPrototypeGet(bodies, handle);
+  if (body === undefined) return;
+  MapPrototypeDelete(bodies, handle);
+  body.release();
+}
+
+function cancelBody(handle) {
+  call(BODY_CANCEL, handleMessage(handle));
+  release(handle);
+}
+
+// readBodyToEnd reads without making a stream.
+function readBodyToEnd(handle) {
+  return newPromise((resolve, reject) => {
+    const chunks = [];
+    let length = 0;
+    const next = (chunk) => {
+      if (chunk === undefined) {
+        resolve(joined(chunks, length));
+        return;
+      }
+      ArrayPrototypePush(chunks, chunk);
+      length += TypedArrayPrototypeGetByteLength(chunk);
+      promiseThen(readBody(handle), next, reject);
+    };
+    promiseThen(readBody(handle), next, reject);
+  });
+}
+
+function joined(chunks, length) {
+  if (chunks.length === 1) return chunks[0];
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (let i = 0; i < chunks.length; i++) {
+    TypedArrayPrototypeSet(all, chunks[i], at);
+    at += TypedArrayPrototypeGetByteLength(chunks[i]);
+  }
+  return all;
+}
+
+native.setBodyHooks({
+  __proto__: null,
+  isStream: isReadableStream,
+  isDisturbed,
+  isLocked: getLocked,
+  streamFrom(source) {
+    if (typeof source !== "number") return streamOf(source);
+    return byteStream(() => readBody(source), () => cancelBody(source));
+  },
+  readAll,
+  readHandle: readBodyToEnd,
+  tee,
+  proxy: proxyStream,
+  isBlob,
+  blobParts: (blob) => ({ __proto__: null, bytes: blobBytes(blob), type: blobType(blob) }),
+  makeBlob: adoptBlob,
+  isFormData,
+  encodeFormData,
+  parseFormData: decodeFormData,
+  isSignal,
+  followSignal,
+});
+
+// ---- fetch
+
+const { Request } = globalThis;
+
+// The last part of a fetch's answer is the handle of its body.
+function handleOf(answer) {
+  const at = TypedArrayPrototypeGetByteLength(answer) - 4;
+  return (answer[at] | (answer[at + 1] << 8) | (answer[at + 2] << 16) | (answer[at + 3] << 24)) >>> 0;
+}
+
+export function fetch(input, init = undefined) {
+  const count = arguments.length;
+  return newPromise((resolve, reject) => {
+    requireArguments(count, 1, "fetch");
+    const parts = native.fetchMessage(new Request(input, init));
+    const message = parts[0];
+    const stream = parts[1];
+    const signal = parts[2];
+    if (signal !== undefined && isAborted(signal)) {
+      reject(reasonOf(signal));
+      return;
+    }
+
+    let handle = 0;
+    let upload;
+    let operation = 0;
+    const finish = () => {
+      if (signal !== undefined) unsubscribe(signal, abort);
+    };
+    const abort = (reason) => {
+      if (upload !== undefined) upload(reason);
+      if (operation !== 0) cancel(operation);
+      if (handle !== 0) {
+        const body = MapPrototypeGet(bodies, handle);
+        if (body !== undefined) {
+          body.aborted = true;
+          body.reason = reason;
+          if (body.fail !== undefined) body.fail(reason);
+          call(BODY_CANCEL, handleMessage(handle));
+        }
+      }
+      reject(reason);
+    };
+
+    operation = start(FETCH, message, (answer) => {
+      operation = 0;
+      handle = handleOf(answer);
+      if (handle === 0) finish();
+      else MapPrototypeSet(bodies, handle, { __proto__: null, aborted: false, reason: undefined, fail: undefined, release: finish });
+      resolve(native.fetchResponse(answer));
+    }, (error) => {
+      operation = 0;
+      finish();
+      if (upload !== undefined) upload(error);
+      reject(error);
+    });
+    if (stream !== undefined) {
+      upload = send(operation, stream, (error) => {
+        if (operation !== 0) cancel(operation);
+        finish();
+        reject(error);
+      });
+    }
+    if (signal !== undefined) subscribe(signal, abort);
+  });
+}
+
+const END = 1;
+const ABORT = 2;
+const none = new Uint8Array(0);
+
+const bodyMessage = (id, end, bytes) => new Writer(TypedArrayPrototypeGetByteLength(bytes) + 16).u32(id).u8(end).bytes(bytes).done();
+
+// send writes a stream as the body of fetch id, one chunk at a time: the next
+// is read when the host has room for it. It answers a function that gives up.
+function send(id, stream, fail) {
+  const reader = getReader(stream);
+  let over = false;
+  const ignore = () => {};
+  const stop = (reason) => {
+    if (over) return;
+    over = true;
+    promiseThen(cancelReader(reader, reason), ignore, ignore);
+  };
+  const broken = (error) => {
+    if (over) return;
+    over = true;
+    start(BODY_WRITE, bodyMessage(id, ABORT, none), ignore, ignore);
+    fail(error);
+  };
+  const next = () => {
+    if (over) return;
+    promiseThen(read(reader), (result) => {
+      if (over) return;
+      if (result.done) {
+        over = true;
+        start(BODY_WRITE, bodyMessage(id, END, none), ignore, ignore);
+        return;
+      }
+      const { value } = result;
+      if (TypedArrayPrototypeGetTag(value) !== "Uint8Array") {
+        const error = new TypeError("The request body's stream has a chunk that is not a Uint8Array");
+        promiseThen(cancelReader(reader, error), ignore, ignore);
+        broken(error);
+        return;
+      }
+      // A write that fails is the fetch's failure, which says so itself.
+      start(BODY_WRITE, bodyMessage(id, 0, value), next, stop);
+    }, broken);
+  };
+  next();
+  return stop;
+}
+
+exposeOperations({ fetch });
