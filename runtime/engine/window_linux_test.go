@@ -80,16 +80,6 @@ func startTrusted(t testing.TB, m wasmModule, memory engine.Memory, imports ...e
 	return machine{t, in}
 }
 
-func TestInfoTuned(t *testing.T) {
-	e, err := engine.New(engine.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !e.Info().Tuned {
-		t.Error("the tuned build doesn't say so")
-	}
-}
-
 func TestNoWindow(t *testing.T) {
 	e, err := engine.New(engine.Config{})
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +25,7 @@ const (
 	engine    = "internal/engine/wazevo/engine.go"
 	codeCache = "internal/engine/wazevo/engine_cache.go"
 	module    = "internal/wasm/module.go"
+	calls     = "internal/engine/wazevo/call_engine.go"
 	amd64     = "internal/engine/wazevo/backend/isa/amd64/"
 )
 
@@ -131,10 +134,44 @@ var edits = []edit{
 	{"declare the first result of a Go function", amd64 + "abi_go_call.go",
 		"\tvar argOverlapWithExecCtxOffset int32 = -1\n",
 		"\tvar argOverlapWithExecCtxOffset int32 = -1\n\tvar execCtxResult int\n"},
+
+	// 5. Small frames are checked against the end of the stack as they are.
+	{"keep a reserve below a new stack", calls,
+		"\t} else {\n\t\tc.execCtx.stackBottomPtr = &c.stack[0]\n\t}\n",
+		"\t} else {\n\t\tc.execCtx.stackBottomPtr = &c.stack[wazevoapi.StackReserve]\n\t}\n"},
+	{"keep a reserve below a grown stack", calls,
+		"\tnewSP, newFP, c.stackTop, c.stack = c.cloneStack(newLen)\n\tc.execCtx.stackBottomPtr = &c.stack[0]\n",
+		"\tnewSP, newFP, c.stackTop, c.stack = c.cloneStack(newLen)\n\tc.execCtx.stackBottomPtr = &c.stack[wazevoapi.StackReserve]\n"},
+	{"keep a reserve below a restored stack", calls,
+		"\tec := &c.execCtx\n\tec.stackBottomPtr = &c.stack[0]\n",
+		"\tec := &c.execCtx\n\tec.stackBottomPtr = &c.stack[wazevoapi.StackReserve]\n"},
+	{"keep a reserve below the stack of a handler", calls,
+		"\t\t\t\tec.stackBottomPtr = &c.stack[0]\n",
+		"\t\t\t\tec.stackBottomPtr = &c.stack[wazevoapi.StackReserve]\n"},
+	{"compare the stack pointer as it is", amd64 + "abi_go_call.go",
+		"\tcur = m.addRSP(-int32(requiredStackSize), cur)\n\tcur = linkInstr(cur, m.allocateInstr().asCmpRmiR(true,\n",
+		"\tmove := int32(requiredStackSize)\n\tif move <= wazevoapi.StackReserve {\n\t\tmove = 0 // addRSP does nothing\n\t}\n" +
+			"\tcur = m.addRSP(-move, cur)\n\tcur = linkInstr(cur, m.allocateInstr().asCmpRmiR(true,\n"},
+	{"put the stack pointer back where it was moved, on the slow way", amd64 + "abi_go_call.go",
+		"\tcur = m.addRSP(int32(requiredStackSize), cur)\n\n\t// Save the temporary.\n",
+		"\tcur = m.addRSP(move, cur)\n\n\t// Save the temporary.\n"},
+	{"put the stack pointer back where it was moved, on the fast way", amd64 + "abi_go_call.go",
+		"\t// On the ok path, we only need to reverse the temporary update.\n\tcur = m.addRSP(int32(requiredStackSize), cur)\n",
+		"\t// On the ok path, we only need to reverse the temporary update.\n\tcur = m.addRSP(move, cur)\n"},
+	{"compare once for a select", amd64 + "machine.go",
+		"\t\ticmp.Lowered()\n",
+		"\t\ticmp.MarkLowered()\n"},
 }
 
 // added are new files of the module.
 var added = map[string]string{
+	"internal/engine/wazevo/wazevoapi/reserve.go": `package wazevoapi
+
+// StackReserve is how many bytes of each stack of wasm calls lie beyond the
+// bottom that functions compare with. A function that needs no more than them
+// compares its stack pointer without moving it first.
+const StackReserve = 512
+`,
 	"experimental/unchecked.go": `package experimental
 
 import "context"
@@ -166,8 +203,8 @@ func editsDigest() string {
 	for _, e := range edits {
 		fmt.Fprintf(h, "%q %q %q\n", e.file, e.old, e.new)
 	}
-	for name, content := range added { // one file: no order to mind
-		fmt.Fprintf(h, "%q %q\n", name, content)
+	for _, name := range slices.Sorted(maps.Keys(added)) {
+		fmt.Fprintf(h, "%q %q\n", name, added[name])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

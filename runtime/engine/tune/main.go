@@ -14,6 +14,8 @@
 //  2. A trusted module keeps the base of its memory across calls.
 //  3. A module whose code comes from a cache isn't validated a second time.
 //  4. On amd64, every 32-bit value has zeros in the upper half of its register.
+//  5. On amd64, functions with small frames check the end of the stack without
+//     moving the stack pointer, and a select compares once instead of twice.
 //
 // 1 and 2 are one switch per compilation, experimental.WithUncheckedMemory. It
 // is part of the module's ID, by which wazero's caches in memory and on disk
@@ -59,10 +61,22 @@
 // switches: code under that key was compiled from the same bytes after
 // validating them. Functions are validated after the caches were asked and
 // before anything is compiled. The rest of a module is always validated.
+//
+// 5 is sound because the bottom that functions compare with now lies 512 bytes
+// above the end of the stack, and only functions that need no more than those
+// compare as they are. A stack that grows gets more than 512 bytes beyond what
+// was asked for.
+//
+// # What the edits gain
+//
+// Eleven programs of computation on QuickJS, as the geometric mean of their
+// times against QuickJS built natively from the same sources (gcc -O2), without
+// metering: stock 2.95, the edits 1 and 2 with the address of each access kept
+// for later ones 2.04, with the address in the addressing mode 1.98, with edit 5
+// 1.94. What remains is mostly spilled registers in the interpreter's loop.
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -97,29 +111,24 @@ func run(cache string) (modfile string, err error) {
 	return makeModfile(cache, source, copied)
 }
 
-// cacheDir is where copies are kept, absolute.
+// cacheDir is where copies are kept, absolute. A directory that was asked for
+// must be usable; the default one gives way to a temporary directory.
 func cacheDir(dir string) (string, error) {
 	if dir == "" {
 		dir = os.Getenv("MAYFLY_CACHE")
 	}
-	if dir == "" {
-		if user, err := os.UserCacheDir(); err == nil {
-			dir = filepath.Join(user, "mayfly")
-		}
-	}
 	if dir != "" {
 		dir, err := filepath.Abs(dir)
-		if err == nil {
-			err = os.MkdirAll(dir, 0o755)
-		}
-		if err == nil {
-			return dir, nil
-		}
-		if !errors.Is(err, os.ErrPermission) {
+		if err != nil {
 			return "", err
 		}
+		return dir, os.MkdirAll(dir, 0o755)
 	}
-	// No place of the user's own: one in the temporary directory, which
-	// others can't have prepared.
-	return os.MkdirTemp("", "mayfly-tune-*")
+	if user, err := os.UserCacheDir(); err == nil {
+		dir = filepath.Join(user, "mayfly")
+		if os.MkdirAll(dir, 0o755) == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("", "mayfly-tune-*") // a new one: others can't have prepared it
 }
