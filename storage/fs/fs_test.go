@@ -1,49 +1,58 @@
 package fs
 
 import (
-	"bytes"
-	"io"
-	"strings"
+	"context"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"mayfly/storage"
+	"mayfly/storage/objectstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(crashFolder); folder != "" {
+		writeUntilKilled(folder)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
-func TestSmoke(t *testing.T) {
-	ctx := t.Context()
-	s, err := Open(ctx, t.TempDir(), Options{})
+func openStore(t testing.TB, folder string, options Options) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), folder, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.Bucket(ctx, "artifacts")
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func openBucket(t testing.TB, s *Store) *Bucket {
+	t.Helper()
+	b, err := s.Bucket(context.Background(), "artifacts")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, size := range []int{0, 1, 16 << 10, 16<<10 + 1, 300 << 10} {
-		want := strings.Repeat("x", size)
-		if _, err := b.Put(ctx, "../a b", strings.NewReader(want), storage.PutOptions{Metadata: map[string]string{"a": "b"}}); err != nil {
-			t.Fatal(err)
-		}
-		c, err := b.Get(ctx, "../a b", storage.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := io.ReadAll(c.Body)
-		c.Body.Close()
-		if err != nil || !bytes.Equal(got, []byte(want)) {
-			t.Fatal(size, len(got), err)
-		}
-	}
-	l, err := b.List(ctx, storage.ListOptions{Delimiter: "/"})
-	t.Log(l, err)
-	if r, err := s.Recovery(ctx); err != nil || r.Orphans != 0 {
-		t.Fatal(r, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+	return b
+}
+
+func TestConformance(t *testing.T) {
+	for name, options := range map[string]Options{"Default": {}, "FilesOnly": {InlineLimit: -1}} {
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name != "Default" {
+				t.Skip("the default options have been tested")
+			}
+			objectstest.Run(t, func(t *testing.T) storage.Objects {
+				s := openStore(t, t.TempDir(), options)
+				t.Cleanup(func() { wantTidy(t, s) })
+				return openBucket(t, s)
+			})
+		})
 	}
 }

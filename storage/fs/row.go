@@ -177,6 +177,9 @@ func replaceRow(tx *sqlite.Tx, r row, inline []byte, conditions storage.WriteCon
 	if err != nil {
 		return "", err
 	}
+	if inline == nil {
+		inline = []byte{} // nil would be null
+	}
 	_, err = tx.Exec("INSERT INTO contents (object, data) VALUES (?, ?)", id, inline)
 	return old, err
 }

@@ -225,10 +225,12 @@ func choose(stored []storedPart, parts []storage.Part) ([]storedPart, error) {
 		if !ok || s.ETag != p.ETag || p.SHA256 != "" && s.SHA256 != p.SHA256 {
 			return nil, fmt.Errorf("%w: part %d was not uploaded with this ETag", storage.ErrInvalidPart, p.Number)
 		}
-		if i < len(parts)-1 && s.Size < storage.MinPartSize {
-			return nil, fmt.Errorf("%w: part %d has %d bytes, all but the last need %d", storage.ErrPartTooSmall, p.Number, s.Size, storage.MinPartSize)
-		}
 		chosen = append(chosen, s)
+	}
+	for _, p := range chosen[:len(chosen)-1] {
+		if p.Size < storage.MinPartSize {
+			return nil, fmt.Errorf("%w: part %d has %d bytes, all but the last need %d", storage.ErrPartTooSmall, p.Number, p.Size, storage.MinPartSize)
+		}
 	}
 	return chosen, nil
 }
