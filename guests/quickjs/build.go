@@ -175,18 +175,18 @@ func build(ctx context.Context, cache string, progress isolate.Progress) ([]byte
 	maps := []string{"-ffile-prefix-map=" + work + "=", "-ffile-prefix-map=" + interpreter + "=", "-ffile-prefix-map=" + parser + "=", "-ffile-prefix-map=" + compiler + "="}
 	units := []unit{
 		{"cc", filepath.Join(work, "c", "shim.c"), append([]string{"-I" + filepath.Join(work, "c"), "-I" + c, "-I" + ada}, cFlags...)},
-		{"c++", filepath.Join(ada, "ada.cpp"), cxxFlags},
+		{"c++", filepath.Join(work, "c", "urlparser.cpp"), append([]string{"-I" + ada}, cxxFlags...)},
 		{"cc", filepath.Join(c, "libregexp.c"), cFlags},
 		{"cc", filepath.Join(c, "libunicode.c"), cFlags},
 		{"cc", filepath.Join(c, "dtoa.c"), cFlags},
 	}
-	// Linking nothing makes the libraries, which takes as long as the rest.
-	empty := filepath.Join(work, "empty.cpp")
+	// Linking nothing makes the C library, while the rest compiles.
+	empty := filepath.Join(work, "empty.c")
 	if err := os.WriteFile(empty, nil, 0o644); err != nil {
 		return nil, err
 	}
 	steps := []func(context.Context) error{func(ctx context.Context) error {
-		return t.run(ctx, append(append([]string{"c++", empty, "-o", filepath.Join(work, "empty.wasm")}, targetFlags...), linkFlags...))
+		return t.run(ctx, append(append([]string{"cc", empty, "-o", filepath.Join(work, "empty.wasm")}, targetFlags...), linkFlags...))
 	}}
 	var outputs []string
 	for _, u := range units {
@@ -203,7 +203,7 @@ func build(ctx context.Context, cache string, progress isolate.Progress) ([]byte
 	}
 	progress("linking QuickJS", -1)
 	output := filepath.Join(work, "guest.wasm")
-	args := append(append([]string{"c++"}, outputs...), "-o", output)
+	args := append(append([]string{"cc"}, outputs...), "-o", output)
 	if err := t.run(ctx, append(append(args, targetFlags...), linkFlags...)); err != nil {
 		return nil, err
 	}

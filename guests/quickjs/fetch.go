@@ -50,7 +50,7 @@ func (e *ToolError) Unwrap() error { return e.Err }
 //go:embed lock.json
 var lockText []byte
 
-//go:embed backend
+//go:embed all:backend
 var backend embed.FS
 
 // A lock is lock.json.
