@@ -20,7 +20,8 @@ const PageSize = 64 << 10
 // An Engine compiles modules. It is safe for concurrent use.
 type Engine interface {
 	// Compile compiles a module and links its imports. Compiled code is kept
-	// in the cache directory, keyed by the module's bytes.
+	// in the cache directory, keyed by the module's bytes. A start function is
+	// refused: nothing runs before the first call.
 	Compile(ctx context.Context, wasm []byte, options CompileOptions) (Module, error)
 	// Info says which engine this is.
 	Info() Info
@@ -39,11 +40,15 @@ type Info struct {
 type CompileOptions struct {
 	// Trusted marks a module that went through our own passes: its memory
 	// never grows or moves, so the tuned engine leaves out bounds checks.
-	// Every instance of it must then be given a memory with a window. Never
-	// set for a module that a user brought. Ignored by the stock engine.
+	// Every instance of it must then be given a memory with a window; where
+	// the system has no windows to give, compile without Trusted. Never set for
+	// a module that a user brought: those are also compiled on the goroutine
+	// that calls Compile, so that a panic of the compiler is an error. The
+	// stock engine keeps all checks.
 	Trusted bool
 	// Imports are the host functions that the module may import. An import
-	// that is missing here is an error of Compile.
+	// that is missing here is an error of Compile, and so is one that isn't a
+	// function.
 	Imports []Import
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -68,9 +69,6 @@ func (m *wazeroModule) link(ctx context.Context, imports []Import) error {
 			return &Error{Op: "compile", Name: module, Err: err}
 		}
 	}
-	if len(m.compiled.ImportedMemories()) > 0 {
-		return &Error{Op: "compile", Name: "memory", Err: ErrMissingImport}
-	}
 	return nil
 }
 
@@ -124,15 +122,16 @@ func (m *wazeroModule) Instantiate(ctx context.Context, memory Memory) (Instance
 }
 
 // instantiate catches the panic by which the instance, as the allocator of its
-// own memory, refuses one: wazero's allocators have no other way to fail.
+// own memory, refuses one (wazero's allocators have no other way to fail), and
+// those of wazero itself.
 func (m *wazeroModule) instantiate(ctx context.Context, in *wazeroInstance) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			refusal, ok := r.(memoryRefusal)
-			if !ok {
-				panic(r)
+			if refusal, ok := r.(memoryRefusal); ok {
+				err = refusal.error
+			} else {
+				err = &HostPanic{Value: r, Stack: debug.Stack()}
 			}
-			err = refusal.error
 		}
 	}()
 	in.module, err = m.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, in), m.compiled, instanceConfig)

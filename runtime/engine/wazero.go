@@ -107,6 +107,9 @@ func (e *wazeroEngine) Compile(ctx context.Context, wasm []byte, options Compile
 	if closed {
 		return nil, &Error{Op: "compile", Err: ErrClosed}
 	}
+	if err := checkSections(wasm); err != nil {
+		return nil, &Error{Op: "compile", Err: err}
+	}
 	unchecked := tuned && options.Trusted
 	workers := 1 // a panic of the compiler on a hostile module stays on this goroutine, where it is recovered
 	if options.Trusted {
