@@ -18,6 +18,7 @@ import "mayfly:crypto";
 import "mayfly:streams";
 import "mayfly:blob";
 import "mayfly:form-data";
+import "mayfly:fetch";
 import "mayfly:navigator";
 import "mayfly:buffer";
 import "mayfly:process";

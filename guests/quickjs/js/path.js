@@ -50,10 +50,13 @@ function basenameOf(path, root, isSeparator, suffix) {
   let begin = end;
   while (begin > root && !isSeparator(at(path, begin - 1))) begin--;
   if (suffix !== undefined && suffix !== "" && suffix.length <= path.length) {
-    // A path that is the suffix has no name; a name that is it stays.
     if (suffix === path) return "";
-    const name = cut(path, begin, end);
-    return name !== suffix && StringPrototypeEndsWith(name, suffix) ? cut(name, 0, name.length - suffix.length) : name;
+    const n = end - begin;
+    let same = 0;
+    while (same < n && same < suffix.length && at(path, end - 1 - same) === at(suffix, suffix.length - 1 - same)) same++;
+    if (same === suffix.length) return cut(path, begin, same === n ? end : end - same);
+    // node keeps what follows a name that ends the suffix.
+    if (same === n) return cut(path, begin);
   }
   return cut(path, begin, end);
 }
@@ -136,13 +139,10 @@ export const posix = {
     if (path === "") return ".";
     let end = path.length;
     while (end > 1 && at(path, end - 1) === SLASH) end--;
-    while (end > 0 && at(path, end - 1) !== SLASH) end--;
-    if (end === 0) return at(path, 0) === SLASH ? "/" : ".";
-    if (end === 1) return "/";
-    // One of two leading slashes stays, as in node.
-    if (end === 2 && at(path, 0) === SLASH) return "//";
-    while (end > 1 && at(path, end - 1) === SLASH) end--;
-    return cut(path, 0, end);
+    while (end > 1 && at(path, end - 1) !== SLASH) end--;
+    // At the slash before the name, if there is one behind the first place.
+    if (end <= 1) return at(path, 0) === SLASH ? "/" : ".";
+    return end === 2 && at(path, 0) === SLASH ? "//" : cut(path, 0, end - 1);
   },
   basename(path, suffix = undefined) {
     requireString(path, "path");
@@ -162,7 +162,10 @@ export const posix = {
     while (end > 0 && at(path, end - 1) === SLASH) end--;
     const begin = end - base.length;
     const directory = begin > root ? cut(path, 0, begin - 1) : cut(path, 0, root);
-    return { ...parseWith(path, root, isSlash, directory), base };
+    const parsed = { ...parseWith(path, root, isSlash, directory), base };
+    // A quirk that programs may have come to see: the name of "/.." is split.
+    if (root === 1 && begin === 1 && base === "..") parsed.name = parsed.ext = ".";
+    return parsed;
   },
 };
 
@@ -222,6 +225,14 @@ function rootOf(path) {
   return { device: "", absolute: false, length: 0, share: false };
 }
 
+function looksLikeDevice(path, tail) {
+  if (isLetter(at(tail, 0)) && at(tail, 1) === COLON) return true;
+  for (let i = StringPrototypeIndexOf(path, ":"); i >= 0; i = StringPrototypeIndexOf(path, ":", i + 1)) {
+    if (i === path.length - 1 || isEither(at(path, i + 1))) return true;
+  }
+  return false;
+}
+
 export const win32 = {
   sep: "\\",
   delimiter: ";",
@@ -259,6 +270,8 @@ export const win32 = {
     let tail = segments(cut(path, root.length), isEither, "\\", root.absolute);
     if (tail === "" && !root.absolute) tail = ".";
     if (tail !== "" && isEither(at(path, path.length - 1)) && root.length < path.length) tail += "\\";
+    // What was no device must not come out as one.
+    if (!root.absolute && root.device === "" && looksLikeDevice(path, tail)) return `.\\${tail}`;
     return `${root.device}${root.absolute ? "\\" : ""}${tail}`;
   },
   isAbsolute(path) {
@@ -316,7 +329,7 @@ export const win32 = {
     let end = path.length;
     while (end > root && isEither(at(path, end - 1))) end--;
     while (end > root && !isEither(at(path, end - 1))) end--;
-    while (end > root && isEither(at(path, end - 1))) end--;
+    if (end > root) end--;
     return end === 0 ? "." : cut(path, 0, end);
   },
   basename(path, suffix = undefined) {
