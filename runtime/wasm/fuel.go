@@ -3,7 +3,8 @@ package wasm
 // The fuel pass makes a guest count its own work, so that the host gets to run
 // at least every so often whatever the guest does:
 //
-//   - each loop iteration costs 1, at the loop's header;
+//   - each loop iteration costs 1, at the loop's header, but for functions
+//     that are said to poll;
 //   - each call costs 1 that closes a cycle of the call graph without a loop
 //     (recursion.go);
 //   - bulk operations cost their length (bulk.go).
@@ -15,26 +16,23 @@ type fuel struct {
 	moved  uint32 // by how many
 	count  uint32 // global: what is left
 	yield  uint32 // function: starts anew and calls the import
-	spend  uint32 // function: takes leafPeriod
 	charge uint32 // function: takes its parameter
 	copy   uint32 // function: memory.copy in chunks
 	fill   uint32 // function: memory.fill in chunks
 
+	polling map[uint32]bool // functions whose loops call the import themselves
+
 	calls []calls // of each function
 }
 
-// leafPeriod is how many iterations of a loop without calls are counted in a
-// local before the global is told; a power of two.
-const leafPeriod = 64
-
-func (m *module) newFuel(interval int32, functions int) *fuel {
+func (m *module) newFuel(interval int32, polling []string, functions int) *fuel {
 	p := &fuel{m: m, calls: make([]calls, functions)}
 	yield := p.link()
+	p.polling = m.named(polling)
 	p.count = m.addGlobal(GlobalFuel, interval)
 	p.yield = m.addFunction("mayfly.yield", nil, nil, nil,
 		constant(interval), index(opGlobalSet, p.count),
 		index(opCall, yield))
-	p.spend = m.addFunction("mayfly.spend", nil, nil, nil, p.spendConstant(leafPeriod)...)
 	p.charge = m.addFunction("mayfly.charge", []valueType{typeI32}, nil, nil, p.chargeCode()...)
 	if m.memory != nil {
 		p.copy = m.addFunction("mayfly.copy", []valueType{typeI32, typeI32, typeI32}, nil, []valueType{typeI32}, p.copyCode()...)
@@ -110,29 +108,23 @@ func (p *fuel) spendConstant(n int32) []instruction {
 }
 
 func (p *fuel) function(f *function, out []instruction) []instruction {
-	leaves := leafLoops(f.code)
 	var c calls
-	var leaf, scratch uint32 // locals, made when needed
 	var b bulkLocals
+	var scratch uint32 // a local, made when needed
+	counted := false
+	polling := p.polling[f.index]
 	for i := range f.code {
 		in := f.code[i]
 		switch in.op {
 		case opLoop:
 			out = append(out, in)
-			if len(leaves) > 0 && leaves[0].at == i {
-				if leaves[0].leaf {
-					if leaf == 0 {
-						leaf = f.local(typeI32) + 1
-					}
-					out = p.countLeaf(out, leaf-1)
-				} else {
-					if scratch == 0 {
-						scratch = f.local(typeI32) + 1
-					}
-					out = p.countLoop(out, scratch-1)
-				}
-				leaves = leaves[1:]
+			if polling {
+				continue
 			}
+			if !counted {
+				scratch, counted = f.local(typeI32), true
+			}
+			out = p.countLoop(out, scratch)
 			continue
 		case opCall, opReturnCall:
 			in.x, in.raw = p.move(in.x), nil
@@ -154,61 +146,12 @@ func (p *fuel) function(f *function, out []instruction) []instruction {
 	return out
 }
 
-// countLoop counts an iteration in the global.
+// countLoop counts an iteration. To count in a local and tell the global every
+// 64 iterations gained nothing: it is the branch with a call behind it that
+// costs, not the counter.
 func (p *fuel) countLoop(out []instruction, scratch uint32) []instruction {
 	return append(out,
 		index(opGlobalGet, p.count), constant(1), plain(opI32Sub), index(opLocalTee, scratch), index(opGlobalSet, p.count),
 		index(opLocalGet, scratch), constant(0), plain(opI32LeS),
 		block(opIf), index(opCall, p.yield), plain(opEnd))
-}
-
-// countLeaf counts an iteration in a local of the function, and tells the
-// global every leafPeriod of them.
-func (p *fuel) countLeaf(out []instruction, local uint32) []instruction {
-	return append(out,
-		index(opLocalGet, local), constant(1), plain(opI32Add), index(opLocalTee, local),
-		constant(leafPeriod-1), plain(opI32And), plain(opI32Eqz),
-		block(opIf), index(opCall, p.spend), plain(opEnd))
-}
-
-// A loopKind says if the loop at an instruction has no loops, calls or bulk
-// operations inside.
-type loopKind struct {
-	at   int
-	leaf bool
-}
-
-// leafLoops finds the loops of a function, in order.
-func leafLoops(code []instruction) (loops []loopKind) {
-	var open []int // loop that each open block is, or -1
-	inner := -1    // innermost open loop
-	for i := range code {
-		switch code[i].op {
-		case opLoop:
-			if inner >= 0 {
-				loops[inner].leaf = false
-			}
-			inner = len(loops)
-			loops = append(loops, loopKind{i, true})
-			open = append(open, inner)
-		case opBlock, opIf, opTryTable:
-			open = append(open, -1)
-		case opEnd:
-			if n := len(open); n > 0 {
-				closed := open[n-1]
-				open = open[:n-1]
-				if closed >= 0 {
-					inner = -1
-					for k := len(open) - 1; k >= 0 && inner < 0; k-- {
-						inner = open[k]
-					}
-				}
-			}
-		case opCall, opCallIndirect, opMemoryCopy, opMemoryFill, opTableInit, opTableCopy, opTableFill, opTableGrow:
-			if inner >= 0 {
-				loops[inner].leaf = false
-			}
-		}
-	}
-	return loops
 }

@@ -39,8 +39,7 @@ func TestLoopsYield(t *testing.T) {
 	for _, name := range []string{"leaf", "calling"} {
 		g.yields = 0
 		g.must(name, 100_000)
-		// Leaf loops keep up to leafPeriod to themselves, and pay at once.
-		if g.yields < 92 || g.yields > 101 {
+		if g.yields != 100 {
 			t.Errorf("%s: %d yields in 100,000 iterations with fuel for 1,000", name, g.yields)
 		}
 	}
@@ -50,6 +49,25 @@ func TestLoopsYield(t *testing.T) {
 		if _, err := g.call(name); !errors.Is(err, stop) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestPolling leaves the loops of one function to themselves.
+func TestPolling(t *testing.T) {
+	a := newAssembler(0)
+	self := a.function("self", "i", "", "", countdown()...)
+	a.function("other", "i", "", "", append(countdown(), index(opLocalGet, 0), index(opCall, self))...)
+	g, _ := rewritten(t, a, Options{Fuel: 1000, Polling: []string{"self"}})
+	g.must("self", 100_000)
+	if g.yields != 0 {
+		t.Errorf("%d yields in a function that polls", g.yields)
+	}
+	g.must("other", 100_000)
+	if g.yields != 100 {
+		t.Errorf("%d yields", g.yields)
+	}
+	if _, err := Rewrite(a.bytes(), Options{Fuel: 1, Polling: []string{"nobody"}}); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a name that is not there: %v", err)
 	}
 }
 

@@ -17,6 +17,13 @@ type Options struct {
 	// Fuel counts the guest's work down from this number and calls the import
 	// env.yield: () → () when it is used up. 0: no metering.
 	Fuel int32
+	// Polling names functions, by export or name section, whose own loops are
+	// not counted, because the guest sees to it that none goes on for long
+	// without calling env.yield or a function that is counted: an interpreter's
+	// dispatch, in which each step would pay. Calls, recursion and bulk
+	// operations in them are counted as anywhere. A name that the module lacks
+	// is an error.
+	Polling []string
 	// MemoryPages declares the memory at exactly this many pages, minimum and
 	// maximum, and makes memory.size and memory.grow virtual within it: they
 	// work on the globals exported as GlobalPages and GlobalPagesLimit. 0:
@@ -101,7 +108,7 @@ func (m *module) rewrite(o Options, r *Result) (err error) {
 	if o.Fuel > 0 {
 		// First: it changes the numbers of functions.
 		stage = "fuel"
-		metering = m.newFuel(o.Fuel, own)
+		metering = m.newFuel(o.Fuel, o.Polling, own)
 		passes = append(passes, metering)
 	} else if o.Fuel < 0 {
 		unsupported("fuel of %d", o.Fuel)
@@ -166,6 +173,28 @@ func (m *module) apply(passes []pass, n int) error {
 		}
 	}
 	return nil
+}
+
+// named finds functions by export or name section.
+func (m *module) named(names []string) map[uint32]bool {
+	found := map[uint32]bool{}
+	for _, name := range names {
+		hit := false
+		for _, e := range m.exports {
+			if e.kind == externFunction && e.name == name {
+				found[e.x], hit = true, true
+			}
+		}
+		for x, known := range m.names {
+			if known == name {
+				found[x], hit = true, true
+			}
+		}
+		if !hit {
+			unsupported("no function is called %q", name)
+		}
+	}
+	return found
 }
 
 // functionName names a function for errors.
