@@ -1,0 +1,162 @@
+/*
+ * The two ends of the operation "fetch": its message from a Request, a Response
+ * from its answer. host/op/ops.json describes both.
+ */
+#ifndef FETCH_H
+#define FETCH_H
+
+enum { WIRE_BODY_NONE, WIRE_BODY_BYTES, WIRE_BODY_STREAM };
+
+/* The bytes of a ByteString, as HTTP sends them. */
+static void write_byte_string(Writer *w, JSString *s)
+{
+    writer_bytes(w, str8(s), s->len);
+}
+
+static void write_utf8(Writer *w, JSString *s)
+{
+    uint32_t read, written;
+    size_t n = string_utf8_length(s);
+    writer_u32(w, (uint32_t)n);
+    uint8_t *to = writer_reserve(w, (uint32_t)n);
+    if (to)
+        string_encode_into(s, to, n, &read, &written);
+}
+
+static int write_request(JSContext *ctx, Writer *w, Request *r)
+{
+    static const uint8_t redirects[] = { 0, 1, 2 }; /* as request_redirects has them */
+    PairList *list = message_list(ctx, &r->message);
+    if (!list)
+        return -1;
+    write_byte_string(w, r->method);
+    write_byte_string(w, r->url);
+    writer_u32(w, list->count);
+    for (uint32_t i = 0; i < list->count; i++) {
+        write_byte_string(w, list->pairs[i].name);
+        write_byte_string(w, list->pairs[i].value);
+    }
+    writer_u8(w, redirects[r->redirect]);
+    Body *b = &r->message.body;
+    switch (b->kind) {
+    case BODY_NULL:
+        writer_u8(w, WIRE_BODY_NONE);
+        writer_u32(w, 0);
+        break;
+    case BODY_TEXT:
+        writer_u8(w, WIRE_BODY_BYTES);
+        write_utf8(w, b->u.text);
+        break;
+    case BODY_BYTES:
+        writer_u8(w, WIRE_BODY_BYTES);
+        writer_bytes(w, b->u.store->bytes + b->offset, b->length);
+        break;
+    default:
+        writer_u8(w, WIRE_BODY_STREAM);
+        writer_u32(w, 0);
+    }
+    return 0;
+}
+
+static JSValue fetch_message(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    Request *r = JS_GetOpaque2(ctx, argv[0], request_class);
+    if (!r || body_require_usable(ctx, &r->message.body))
+        return JS_EXCEPTION;
+    Body *b = &r->message.body;
+    if (b->kind == BODY_HANDLE && body_make_stream(ctx, b))
+        return JS_EXCEPTION;
+    uint8_t buffer[1024];
+    Writer w;
+    writer_init(&w, buffer, sizeof buffer);
+    JSValue parts[3] = { JS_UNDEFINED, JS_UNDEFINED, JS_UNDEFINED };
+    JSValue result = JS_EXCEPTION;
+    if (write_request(ctx, &w, r) == 0) {
+        if (w.failed)
+            JS_ThrowOutOfMemory(ctx);
+        else
+            parts[0] = JS_NewUint8ArrayCopy(ctx, w.bytes, w.length);
+        if (JS_IsObject(parts[0])) {
+            parts[1] = js_dup(b->stream);
+            parts[2] = js_dup(JS_IsUndefined(r->signal) ? r->followed : r->signal);
+            result = js_create_array(ctx, 3, vc(parts));
+            if (b->kind == BODY_TEXT || b->kind == BODY_BYTES) {
+                body_clear(ctx->rt, b);
+                b->kind = BODY_SPENT;
+            }
+        }
+    }
+    writer_free(&w);
+    for (int i = 0; i < 3; i++)
+        JS_FreeValue(ctx, parts[i]);
+    return result;
+}
+
+/* Reads a str of an answer as an 8-bit string, NULL with an exception pending. */
+static JSString *read_url(JSContext *ctx, Reader *r)
+{
+    uint32_t n;
+    const uint8_t *p = reader_bytes(r, &n);
+    const uint8_t *hash = memchr(p, '#', n);
+    return string_latin1(ctx, (const char *)p, hash ? (size_t)(hash - p) : n);
+}
+
+static JSValue fetch_response(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    const uint8_t *p;
+    size_t n;
+    int found = idl_buffer_source(ctx, argv[0], &p, &n);
+    if (found <= 0)
+        return found < 0 ? JS_EXCEPTION : JS_ThrowTypeError(ctx, "the answer is not a buffer");
+    ByteStore *source = byte_store_copy(ctx, p, n);
+    if (!source)
+        return JS_EXCEPTION;
+    Response *response;
+    JSValue o = response_create(ctx, JS_UNDEFINED, &response);
+    if (JS_IsException(o)) {
+        byte_store_free(ctx->rt, source);
+        return o;
+    }
+    response->message.source = source;
+    Reader r;
+    reader_init(&r, source->bytes, source->length);
+    uint32_t length;
+    response->status = (uint16_t)reader_u32(&r);
+    const uint8_t *text = reader_bytes(&r, &length);
+    response->status_text = string_latin1(ctx, (const char *)text, length);
+    if (!response->status_text)
+        goto fail;
+    response->url = read_url(ctx, &r);
+    if (!response->url)
+        goto fail;
+    response->type = RESPONSE_BASIC;
+    response->redirected = reader_u8(&r) != 0;
+    response->message.immutable = true;
+    response->message.encoded = true;
+    response->message.headers_at = (uint32_t)(r.at - source->bytes);
+    uint32_t count = reader_u32(&r);
+    for (uint32_t i = 0; i < count && !r.failed; i++) {
+        reader_bytes(&r, &length);
+        reader_bytes(&r, &length);
+    }
+    uint8_t kind = reader_u8(&r);
+    const uint8_t *body = reader_bytes(&r, &length);
+    uint32_t handle = reader_u32(&r);
+    if (r.failed) {
+        JS_ThrowTypeError(ctx, "the answer of the host is cut short");
+        goto fail;
+    }
+    Body *b = &response->message.body;
+    if (kind == WIRE_BODY_BYTES) {
+        source->references++;
+        *b = (Body){ .kind = BODY_BYTES, .offset = (uint32_t)(body - source->bytes), .length = length, .u.store = source, .stream = JS_UNDEFINED };
+    } else if (kind == WIRE_BODY_STREAM) {
+        *b = (Body){ .kind = BODY_HANDLE, .u.handle = handle, .stream = JS_UNDEFINED };
+    }
+    return o;
+fail:
+    JS_FreeValue(ctx, o);
+    return JS_EXCEPTION;
+}
+
+#endif
