@@ -88,11 +88,11 @@ func typeNames(types []api.ValueType) []string {
 	return out
 }
 
-// maxMemory is how large a memory may be, in bytes. Stock wazero 1.12 takes a
-// constant address for a signed number on amd64, after it has checked it as an
-// unsigned one: in a memory past 2 GiB the guest would reach what lies before
-// it. The tuned engine corrects that; there, as wazero keeps the length in 32
-// bits, the last page of 4 GiB is out of reach.
+// maxMemory is how large a memory may be, in bytes. On amd64 stock wazero 1.12
+// takes a constant address for a signed number when it is used again after a
+// call, having checked it as an unsigned one: in a memory past 2 GiB a guest
+// would reach what lies 4 GiB before. The tuned engine corrects that; there, as
+// wazero keeps the length in 32 bits, the last page of 4 GiB is out of reach.
 var maxMemory = func() int {
 	if tuned {
 		return 4<<30 - PageSize

@@ -11,3 +11,5 @@ const tuned = false
 const edits = ""
 
 func withUncheckedMemory(ctx context.Context) context.Context { return ctx }
+
+func withModuleDigest(ctx context.Context, _ string) context.Context { return ctx }

@@ -3,6 +3,7 @@
 package engine_test
 
 import (
+	"errors"
 	"testing"
 
 	"mayfly/runtime/engine"
@@ -35,5 +36,24 @@ func TestTrustedInStock(t *testing.T) {
 	}
 	if _, err := (machine{t, in}).try("poke", engine.PageSize, 1); err == nil {
 		t.Error("a store past the end didn't trap")
+	}
+}
+
+func TestMemoryPast2GiBRefused(t *testing.T) {
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	m, err := e.Compile(t.Context(), wasmModule{memory: 1, funcs: []wasmFunc{pokeFunc}}.assemble(), engine.CompileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := make(plainMemory, 2<<30+engine.PageSize) // never touched
+	if _, err := m.Instantiate(t.Context(), memory); !errors.Is(err, engine.ErrMemorySize) {
+		t.Errorf("past 2 GiB: %v", err)
+	}
+	if _, err := m.Instantiate(t.Context(), memory[:2<<30]); err != nil {
+		t.Errorf("2 GiB: %v", err)
 	}
 }

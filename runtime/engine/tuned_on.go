@@ -17,3 +17,9 @@ const edits = experimental.Edits
 func withUncheckedMemory(ctx context.Context) context.Context {
 	return experimental.WithUncheckedMemory(ctx)
 }
+
+// withModuleDigest spares wazero digesting the module for its own key, inside
+// of the directory that is this module's alone.
+func withModuleDigest(ctx context.Context, digest string) context.Context {
+	return experimental.WithModuleDigest(ctx, digest)
+}

@@ -142,6 +142,7 @@ func (e *wazeroEngine) compileCached(ctx context.Context, wasm []byte, unchecked
 		return compile(ctx, wasm, "")
 	}
 	key := cacheKey(wasm, unchecked)
+	ctx = withModuleDigest(ctx, key)
 	if entry := e.cache.lookup(key); entry != nil {
 		m, err := compile(ctx, wasm, entry.dir)
 		if err == nil {

@@ -36,7 +36,7 @@ var edits = []edit{
 	{"take the switch from the context", "runtime.go",
 		"\tinternal.AssignModuleID(binary, listeners, r.ensureTermination)\n",
 		"\tinternal.UncheckedMemory = experimentalapi.UncheckedMemory(ctx)\n" +
-			"\tinternal.AssignModuleID(binary, listeners, r.ensureTermination)\n"},
+			"\tinternal.AssignModuleID(experimentalapi.ModuleDigest(ctx, binary), listeners, r.ensureTermination)\n"},
 	{"carry the switch in the module", module,
 		"\tID ModuleID\n",
 		"\tID ModuleID\n\n" +
@@ -172,7 +172,7 @@ var added = map[string]string{
 // compares its stack pointer without moving it first.
 const StackReserve = 512
 `,
-	"experimental/unchecked.go": `package experimental
+	"experimental/mayfly.go": `package experimental
 
 import "context"
 
@@ -193,6 +193,22 @@ func WithUncheckedMemory(ctx context.Context) context.Context {
 func UncheckedMemory(ctx context.Context) bool {
 	unchecked, _ := ctx.Value(uncheckedMemoryKey{}).(bool)
 	return unchecked
+}
+
+type moduleDigestKey struct{}
+
+// WithModuleDigest makes CompileModule take the digest for the module's bytes
+// in the keys of its caches. It must be collision-resistant.
+func WithModuleDigest(ctx context.Context, digest string) context.Context {
+	return context.WithValue(ctx, moduleDigestKey{}, digest)
+}
+
+// ModuleDigest is the digest of WithModuleDigest, or the module's bytes.
+func ModuleDigest(ctx context.Context, binary []byte) []byte {
+	if digest, ok := ctx.Value(moduleDigestKey{}).(string); ok {
+		return []byte(digest)
+	}
+	return binary
 }
 `,
 }

@@ -57,7 +57,8 @@
 // half. A test uses the result of every instruction that makes an i32 as an
 // address.
 //
-// 3 is sound because a module's ID is the digest of its bytes and of the
+// 3 is sound because a module's ID is the digest of its bytes (or of a digest of
+// them, experimental.WithModuleDigest, which spares a second one) and of the
 // switches: code under that key was compiled from the same bytes after
 // validating them. Functions are validated after the caches were asked and
 // before anything is compiled. The rest of a module is always validated.
