@@ -25,7 +25,7 @@ type Config struct {
 	// public: a request's rules still have to name the host.
 	AllowPrivate []netip.Prefix
 	// Refuse are blocks that guests may not reach, although they are public,
-	// such as the machine's own addresses. AllowPrivate has the last word.
+	// such as LocalAddresses. AllowPrivate has the last word.
 	Refuse []netip.Prefix
 	// ConnectTimeout bounds a name's lookup and all attempts to connect;
 	// default 10 s.
@@ -121,6 +121,24 @@ func (g *Guard) DialContext(ctx context.Context, network, address string) (net.C
 		return nil, err
 	}
 	return conn, nil
+}
+
+// LocalAddresses are the addresses of this machine's interfaces now, for
+// Config.Refuse: a service that listens on all of them is not the internet's,
+// even where an address is public.
+func LocalAddresses() ([]netip.Prefix, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var list []netip.Prefix
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			addr := p.Addr().Unmap().WithZone("")
+			list = append(list, netip.PrefixFrom(addr, addr.BitLen()))
+		}
+	}
+	return list, nil
 }
 
 // ErrRefused is what every Refusal unwraps to.

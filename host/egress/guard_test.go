@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -10,7 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
-	"golang.org/x/net/dns/dnsmessage"
+
+	"mayfly/host/egress/egresstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,49 +62,6 @@ func TestGuardConfig(t *testing.T) {
 	}
 }
 
-// fakeDNS answers every question for an IPv4 address with what answers gives
-// for the n-th of them, from 0.
-func fakeDNS(answers func(n int, name string) []netip.Addr) *net.Resolver {
-	var asked atomic.Int64
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		client, server := net.Pipe()
-		go func() {
-			defer server.Close()
-			// A pipe is no packet connection, so messages have the lengths of TCP.
-			var size [2]byte
-			if _, err := server.Read(size[:]); err != nil {
-				return
-			}
-			query := make([]byte, int(size[0])<<8|int(size[1]))
-			for n := 0; n < len(query); {
-				m, err := server.Read(query[n:])
-				if err != nil {
-					return
-				}
-				n += m
-			}
-			var message dnsmessage.Message
-			if message.Unpack(query) != nil {
-				return
-			}
-			message.Response = true
-			question := message.Questions[0]
-			if question.Type == dnsmessage.TypeA {
-				for _, addr := range answers(int(asked.Add(1)-1), question.Name.String()) {
-					message.Answers = append(message.Answers, dnsmessage.Resource{
-						Header: dnsmessage.ResourceHeader{Name: question.Name, Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET},
-						Body:   &dnsmessage.AResource{A: addr.As4()},
-					})
-				}
-			}
-			message.Additionals = nil
-			packed, _ := message.Pack()
-			_, _ = server.Write(append([]byte{byte(len(packed) >> 8), byte(len(packed))}, packed...))
-		}()
-		return client, nil
-	}}
-}
-
 func listen(t *testing.T) (port string, accepted *atomic.Int64) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -132,7 +89,7 @@ func listen(t *testing.T) (port string, accepted *atomic.Int64) {
 func TestDialerJudgesTheAddressThatIsDialled(t *testing.T) {
 	port, accepted := listen(t)
 	loopback := []netip.Addr{netip.MustParseAddr("127.0.0.1")}
-	resolver := fakeDNS(func(int, string) []netip.Addr { return loopback })
+	resolver := egresstest.Resolver(func(int, string) []netip.Addr { return loopback })
 
 	closed := NewGuard(Config{Resolver: resolver})
 	for _, host := range []string{"127.0.0.1", "name.example", "localhost", "localhost.", "::ffff:127.0.0.1", "::ffff:7f00:1", "0.0.0.0", "::"} {
@@ -166,7 +123,7 @@ func TestRebinding(t *testing.T) {
 	port, accepted := listen(t)
 	guard := NewGuard(Config{
 		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")},
-		Resolver: fakeDNS(func(n int, _ string) []netip.Addr {
+		Resolver: egresstest.Resolver(func(n int, _ string) []netip.Addr {
 			if n == 0 {
 				return []netip.Addr{netip.MustParseAddr("127.0.0.2")}
 			}
@@ -192,10 +149,10 @@ func TestRebinding(t *testing.T) {
 
 // Of several addresses, the ones that are not allowed are passed over.
 func TestMixedAnswers(t *testing.T) {
-	port, accepted := listen(t)
+	port, _ := listen(t)
 	guard := NewGuard(Config{
 		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
-		Resolver: fakeDNS(func(int, string) []netip.Addr {
+		Resolver: egresstest.Resolver(func(int, string) []netip.Addr {
 			return []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("127.0.0.1")}
 		}),
 	})
@@ -207,5 +164,14 @@ func TestMixedAnswers(t *testing.T) {
 		t.Errorf("connected to %s", got)
 	}
 	conn.Close()
-	_ = accepted
+}
+
+func TestLocalAddresses(t *testing.T) {
+	local, err := LocalAddresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !contains(local, netip.MustParseAddr("127.0.0.1")) || contains(local, netip.MustParseAddr("127.0.0.2")) {
+		t.Errorf("got %v", local)
+	}
 }

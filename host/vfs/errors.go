@@ -18,7 +18,6 @@ const (
 	ENOSPC       Code = "ENOSPC"
 	EROFS        Code = "EROFS"
 	EBUSY        Code = "EBUSY"
-	EFBIG        Code = "EFBIG"
 )
 
 var descriptions = map[Code]string{
@@ -32,7 +31,6 @@ var descriptions = map[Code]string{
 	ENOSPC:       "no space left on device",
 	EROFS:        "read-only file system",
 	EBUSY:        "resource busy or locked",
-	EFBIG:        "file too large",
 }
 
 // Error describes the code in words, as libuv does.
