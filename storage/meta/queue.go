@@ -89,7 +89,7 @@ func (q *queue) add(ctx context.Context, e *entry) error {
 			q.poke()
 			return nil
 		}
-		room, cause := q.room, q.numbers.Err
+		room := q.room
 		q.mu.Unlock()
 		q.poke()
 		select {
@@ -97,6 +97,7 @@ func (q *queue) add(ctx context.Context, e *entry) error {
 		case <-ctx.Done():
 			q.mu.Lock()
 			q.numbers.Refused++
+			cause := q.numbers.Err
 			q.mu.Unlock()
 			if cause != nil {
 				return fmt.Errorf("%w: %w", ErrQueueFull, cause)
@@ -193,11 +194,15 @@ func (q *queue) loop() {
 		}
 		for {
 			more, err := q.commit()
-			if err != nil && q.pause(timer, q.store.options.RetryDelay) {
-				return
-			}
 			if err == nil && !more {
 				break
+			}
+			delay := q.store.options.BatchDelay
+			if err != nil {
+				delay = q.store.options.RetryDelay
+			}
+			if q.pause(timer, delay) {
+				return
 			}
 		}
 		q.mu.Lock()

@@ -127,7 +127,7 @@ func (db *DB) prepare(ctx context.Context, conn *sql.Conn, migrations []migratio
 	}
 	if options.MaxPages > 0 {
 		var now int
-		if err := conn.QueryRowContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", options.MaxPages)).Scan(&now); err != nil {
+		if err := conn.QueryRowContext(ctx, maxPages(options.MaxPages)).Scan(&now); err != nil {
 			return err
 		}
 	}
@@ -189,6 +189,16 @@ func (db *DB) Check(ctx context.Context) error {
 	}
 	return errors.Join(integrity(ctx, conn), conn.Close())
 }
+
+// SetMaxPages changes Options.MaxPages.
+func (db *DB) SetMaxPages(ctx context.Context, pages int) error {
+	return db.Update(ctx, func(tx *Tx) error {
+		var now int
+		return tx.QueryRow(maxPages(pages), nil, &now)
+	})
+}
+
+func maxPages(pages int) string { return fmt.Sprintf("PRAGMA max_page_count = %d", pages) }
 
 // Path is the path of the database's file.
 func (db *DB) Path() string { return db.path }
