@@ -1,0 +1,50 @@
+package snapshot
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkReset lives and resets: each life changes a number of pages of an
+// image of 4 MiB, a third of them beyond it. RunParallel gives each goroutine
+// its own slot.
+func BenchmarkReset(b *testing.B) {
+	img, err := NewImage(Digest{}, testContents(64*wasmPage), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer img.Close()
+	const size = 4096 * wasmPage
+	for _, k := range kinds() {
+		for _, pages := range []int{0, 16, 46, 144, 2000} {
+			life := func(m *Memory, i int) error {
+				all := m.Bytes()
+				for p := range pages {
+					at := p * 5 % 1024 * PageSize // scattered over the image
+					if p%3 == 2 || pages > 1000 && p%2 == 0 {
+						at = int(img.Len()) + p/3*PageSize // the heap's end
+					}
+					all[at+i%8]++
+				}
+				_, err := m.Reset()
+				return err
+			}
+			b.Run(fmt.Sprintf("%s/pages=%d", k.name, pages), func(b *testing.B) {
+				b.RunParallel(func(pb *testing.PB) {
+					m, err := NewMemory(img, size, k.options)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					defer m.Close()
+					for i := 0; pb.Next(); i++ {
+						if err := life(m, i); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			})
+		}
+	}
+}
