@@ -33,6 +33,14 @@ func kinds() []kind {
 	return all
 }
 
+// share is n, or a tenth of it for a kind whose every look takes milliseconds.
+func (k kind) share(n int) int {
+	if k.options.Strategy == Discard && !k.options.NoWindow {
+		return n / 10
+	}
+	return n
+}
+
 func each(t *testing.T, f func(t *testing.T, k kind)) {
 	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) { f(t, k) })
@@ -220,7 +228,7 @@ func TestLives(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {
 		m := newTestMemory(t, testImage(t), k)
 		r := rand.New(rand.NewPCG(3, 4))
-		for range 200 {
+		for range k.share(100) {
 			pages := map[int]bool{}
 			for range r.IntN(60) {
 				at, n := r.IntN(len(m.Bytes())), 1+r.IntN(3*PageSize)
@@ -356,7 +364,7 @@ func TestCanary(t *testing.T) {
 		m := newTestMemory(t, testImage(t), k)
 		canary := []byte("canary-5f1d")
 		r := rand.New(rand.NewPCG(5, 6))
-		for range 20 {
+		for range k.share(20) {
 			var spots []int
 			all := reach(m)
 			for range 400 {
@@ -394,13 +402,13 @@ func TestHammer(t *testing.T) {
 		for g := range 4 {
 			wg.Go(func() {
 				r := rand.New(rand.NewPCG(uint64(g), 7))
-				for range 5 {
+				for range k.share(10) {
 					m, err := NewMemory(img, testMemoryBytes, k.options)
 					if err != nil {
 						t.Error(err)
 						return
 					}
-					for range 20 {
+					for range k.share(20) {
 						stamp := byte(g + 1)
 						spots := make([]int, 50)
 						for i := range spots {
@@ -473,7 +481,7 @@ func TestResetAllocations(t *testing.T) {
 			}
 		}
 		life()
-		if n := testing.AllocsPerRun(50, life); n != 0 {
+		if n := testing.AllocsPerRun(k.share(50), life); n != 0 {
 			t.Errorf("%v allocations a life", n)
 		}
 	})
