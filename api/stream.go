@@ -85,6 +85,7 @@ func (t *stream) follow(ctx context.Context, x *run) {
 	link := s.linker(x.id, x.expiresAt)
 	heartbeat := time.NewTicker(s.options.Heartbeat)
 	defer heartbeat.Stop()
+	done := ctx.Done()
 	for {
 		events, ended, changed := x.after(t.seq)
 		t.events(events, link)
@@ -93,8 +94,12 @@ func (t *stream) follow(ctx context.Context, x *run) {
 		}
 		select {
 		case <-changed:
-		case <-ctx.Done():
-			return
+		case <-done:
+			if s.life.Err() == nil {
+				return
+			}
+			// The server ends, and with it the run: its end is told too.
+			done = nil
 		case <-heartbeat.C:
 			if t.form == formatSSE {
 				t.buf = append(t.buf, ":\n\n"...)
