@@ -17,7 +17,7 @@ import (
 // guests are the guests of this program, with the language that each is for.
 var guests = []guest{
 	{"javascript", quickjs.Guest{}, execution.Language{
-		Names: []string{"javascript", "typescript"}, Version: quickjs.Version, Image: "quickjs", Builtin: quickjs.Builtin,
+		Names: []string{"javascript", "typescript"}, Version: quickjs.Version(), Image: "quickjs", Builtin: quickjs.Builtin,
 	}},
 }
 
@@ -87,7 +87,8 @@ func (h *host) prepare(ctx context.Context, progress isolate.Progress) error {
 
 // close releases everything; no execution may be running.
 func (h *host) close() error {
-	errs := []error{h.service.Close(), h.runtime.Close()}
+	h.service.Close()
+	errs := []error{h.runtime.Close()}
 	for _, p := range h.programs {
 		errs = append(errs, p.Close())
 	}

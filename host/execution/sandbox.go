@@ -28,6 +28,8 @@ type sandbox struct {
 	mounted map[string][]byte // the request's files, by absolute path
 	modules modules
 	output  output
+	system  *system.System
+	iso     *isolate.Isolate       // while it calls
 	policy  *egress.Policy         // nil refuses everything
 	network *fetch.Session         // made when first used
 	timers  map[uint32]*time.Timer // by operation
@@ -37,6 +39,10 @@ type sandbox struct {
 	memory bool   // failed for want of memory
 	code   int    // exit code, if the program exited
 }
+
+// maxSleep is the longest delay of a timer in milliseconds (HTML, timer
+// initialization steps, has a signed 32-bit number).
+const maxSleep = 1<<31 - 1
 
 // value is a program's result as the guest gave it.
 type value struct {
@@ -57,6 +63,7 @@ func newSandbox(s *Service, l *language, r *Request, limits Limits, listener fun
 		service: s, language: l, request: r, limits: limits, listener: listener,
 		files: vfs.New(vfs.Options{Limits: vfs.Limits{Bytes: limits.FilesBytes}}),
 	}
+	b.system = system.New(system.Options{Pause: func() { b.iso.Yield() }})
 	b.output.limit = limits.OutputBytes
 	if listener != nil {
 		b.output.pass = b.passOutput
@@ -202,9 +209,16 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 			b.network.CancelBody(handle)
 		}
 	case op.Random, op.Clock, op.Digest:
-		return b.service.system.Call(o, in, out, iso.Elapsed())
+		b.iso = iso
+		var answer []byte
+		if answer, err = b.system.Call(o, in, out); err == nil {
+			return answer, true
+		}
 	default:
-		return b.files.Call(o, in, out)
+		var answer []byte
+		if answer, err = b.files.Call(o, in, out); err == nil {
+			return answer, true
+		}
 	}
 	if err != nil {
 		return op.EncodeError(errorRecord(err)), false
@@ -217,7 +231,7 @@ func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 	switch o := op.Op(number); o {
 	case op.Sleep:
 		r := op.NewReader(in)
-		delay := system.Delay(r.F64())
+		delay := time.Duration(min(max(r.F64(), 0), maxSleep) * float64(time.Millisecond))
 		if b.timers == nil {
 			b.timers = map[uint32]*time.Timer{}
 		}

@@ -83,7 +83,7 @@ func New(config Config, languages ...Language) (*Service, error) {
 }
 
 // Close closes connections that are kept. No execution may be running.
-func (s *Service) Close() error { return s.client.Close() }
+func (s *Service) Close() { s.client.Close() }
 
 // Install makes a language ready: program runs what is written in it.
 func (s *Service) Install(name string, program *isolate.Program) error {

@@ -10,6 +10,7 @@ import (
 
 	"mayfly/host/bundle"
 	"mayfly/host/op"
+	"mayfly/host/vfs"
 	"mayfly/runtime/isolate"
 )
 
@@ -57,11 +58,14 @@ func sourceError(err error) *Error {
 // errorRecord is an error of an operation as the guest gets it.
 func errorRecord(err error) *op.ErrorRecord {
 	var record *op.ErrorRecord
+	var file *vfs.Error
 	var module *errModule
 	var mistake *bundle.Error
 	switch {
 	case errors.As(err, &record):
 		return record
+	case errors.As(err, &file):
+		return file.Record()
 	case errors.As(err, &module):
 		return &op.ErrorRecord{Name: "Error", Code: module.code, Message: module.message}
 	case errors.As(err, &mistake):
