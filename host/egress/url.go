@@ -45,7 +45,7 @@ func ParseURL(raw string, base *url.URL) (*url.URL, error) {
 	}
 	fail := func(reason string) (*url.URL, error) { return nil, &URLError{raw, reason} }
 	s := strings.TrimFunc(raw, func(r rune) bool { return r <= ' ' })
-	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
+	s = withoutBreaks.Replace(s)
 	s, fragment, hasFragment := strings.Cut(s, "#")
 
 	scheme, rest, absolute := cutScheme(s)
@@ -101,6 +101,8 @@ func ParseURL(raw string, base *url.URL) (*url.URL, error) {
 	}
 	return u, nil
 }
+
+var withoutBreaks = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 
 func setPath(u *url.URL, escaped string) error {
 	path, err := url.PathUnescape(escaped)
@@ -225,19 +227,20 @@ func parseHost(host string) (string, netip.Addr, error) {
 	if len(host) > maxHost {
 		return "", none, errors.New("the host is too long")
 	}
-	// The standard decodes escapes, and takes a sign that starts none as it
-	// is, to be refused below.
-	decoded, err := url.PathUnescape(encode(host, ""))
-	if err != nil || !utf8.ValidString(decoded) {
-		return "", none, errors.New("the host is not a name")
-	}
-	ascii, err := lookup.ToASCII(decoded)
-	if err != nil {
-		return "", none, errors.New("the host is not a name")
-	}
-	ascii = strings.ToLower(ascii)
-	if strings.Trim(ascii, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-		return "", none, errors.New("the host has a character that no host name has")
+	ascii := strings.ToLower(host)
+	if !isPlain(ascii) {
+		// The standard decodes escapes, and takes a sign that starts none as
+		// it is, to be refused below.
+		decoded, err := url.PathUnescape(encode(host, ""))
+		if err != nil || !utf8.ValidString(decoded) {
+			return "", none, errors.New("the host is not a name")
+		}
+		if ascii, err = lookup.ToASCII(decoded); err != nil {
+			return "", none, errors.New("the host is not a name")
+		}
+		if ascii = strings.ToLower(ascii); strings.Trim(ascii, hostCharacters) != "" {
+			return "", none, errors.New("the host has a character that no host name has")
+		}
 	}
 	ascii = strings.TrimSuffix(ascii, ".")
 	if ascii == "" {
@@ -260,6 +263,14 @@ func parseHost(host string) (string, netip.Addr, error) {
 		}
 	}
 	return ascii, none, nil
+}
+
+// hostCharacters are those of host names, and the underscore of other DNS names.
+const hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-_."
+
+// isPlain tells the hosts that mapping would leave as they are: nearly all.
+func isPlain(host string) bool {
+	return strings.Trim(host, hostCharacters) == "" && !strings.Contains(host, "xn--")
 }
 
 func isDigits(s string) bool {

@@ -131,6 +131,11 @@ func FuzzParseURL(f *testing.F) {
 		if err != nil || std.Host != u.Host {
 			t.Fatalf("%q became %q, for net/url %v, %v", in, u, std, err)
 		}
+		if host := u.Hostname(); isPlain(host) {
+			if mapped, err := lookup.ToASCII(host); err != nil || mapped != host {
+				t.Fatalf("%q is not plain: %q, %v", host, mapped, err)
+			}
+		}
 		name, addr, err := parseHost(u.Hostname())
 		if err != nil || name == "" && !addr.IsValid() {
 			t.Fatalf("%q: the host %q can't be read again: %v", in, u.Hostname(), err)

@@ -30,6 +30,8 @@ type Config struct {
 
 	HeaderBytes int64 // of a response's head; past it the fetch fails; default 64 KiB
 	Tenants     int   // whose unused connections are kept, the latest ones; default 256
+
+	smallBodyWait time.Duration // see answer; for tests
 }
 
 // A Client sends requests. Connections are shared by the executions of one
@@ -62,6 +64,7 @@ func NewClient(config Config) *Client {
 	withDefault(&config.HeaderTimeout, 60*time.Second)
 	withDefault(&config.IdleTimeout, 60*time.Second)
 	withDefault(&config.KeepAlive, 30*time.Second)
+	withDefault(&config.smallBodyWait, smallBodyWait)
 	if config.HeaderBytes <= 0 {
 		config.HeaderBytes = 64 << 10
 	}

@@ -217,7 +217,7 @@ func (x *exchange) answer(response *http.Response, redirected bool) {
 	case response.ContentLength > chunkSize, strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream"):
 		wait = 0
 	case response.ContentLength >= 0:
-		wait = smallBodyWait
+		wait = s.client.config.smallBodyWait
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

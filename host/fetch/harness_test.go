@@ -227,7 +227,8 @@ func newWorld(t testing.TB, handler http.Handler, adjust func(*Config)) *world {
 
 func finishWorld(t testing.TB, server *httptest.Server, adjust func(*Config)) *world {
 	w := &world{Server: server, guard: egress.NewGuard(egress.Config{AllowPrivate: loopback})}
-	config := Config{Guard: w.guard}
+	// A slow machine must not turn a small body into a stream.
+	config := Config{Guard: w.guard, smallBodyWait: 10 * time.Second}
 	if adjust != nil {
 		adjust(&config)
 	}
