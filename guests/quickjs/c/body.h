@@ -510,8 +510,14 @@ static JSValue body_package(JSContext *ctx, int what, JSValueConst bytes, JSStri
     switch (what) {
     case CONSUME_ARRAY_BUFFER:
         return uint8_array_buffer(ctx, bytes);
-    case CONSUME_BYTES:
-        return js_dup(bytes);
+    case CONSUME_BYTES: {
+        JSValue buffer = uint8_array_buffer(ctx, bytes);
+        if (same_object(buffer, JS_MKPTR(JS_TAG_OBJECT, JS_VALUE_GET_OBJ(bytes)->u.typed_array->buffer))) {
+            JS_FreeValue(ctx, buffer);
+            return js_dup(bytes);
+        }
+        return JS_IsException(buffer) ? buffer : js_new_uint8array(ctx, buffer);
+    }
     case CONSUME_BLOB:
         return body_hook(ctx, HOOK_MAKE_BLOB, 2, args);
     case CONSUME_FORM_DATA:
