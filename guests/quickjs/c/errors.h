@@ -78,9 +78,9 @@ static void write_user_frames(Writer *w, const char *stack, size_t n)
         if (!range_has_prefix(line, line_end, "at "))
             continue; /* a header, or something that the user put there */
         const char *file = frame_file(line, (size_t)(line_end - line));
-        if (range_has_prefix(file, line_end, INTERNAL_PREFIX) ||
-            range_has_prefix(file, line_end, BUILTIN_PREFIX) ||
-            range_has_prefix(file, line_end, "native)") || range_has_prefix(file, line_end, "missing)"))
+        if (guest.booted && /* before, all code is ours */
+            (range_has_prefix(file, line_end, INTERNAL_PREFIX) || range_has_prefix(file, line_end, BUILTIN_PREFIX) ||
+             range_has_prefix(file, line_end, "native)") || range_has_prefix(file, line_end, "missing)")))
             continue;
         writer_raw(w, first ? "    " : "\n    ", first ? 4 : 5);
         first = false;

@@ -105,27 +105,30 @@ static void uncaught_exception(JSContext *ctx)
     JS_FreeValue(ctx, thrown);
 }
 
-/* Runs jobs until there are none, and reports the rejections that nobody
- * handled by then. */
+/* Runs jobs until there are none. */
 static void pump(JSContext *ctx)
 {
     JSRuntime *rt = JS_GetRuntime(ctx);
-    while (run.phase != RUN_ENDED) {
-        JSContext *job_context;
-        int result = JS_ExecutePendingJob(rt, &job_context);
-        if (result < 0) {
+    JSContext *job_context;
+    int result;
+    while (run.phase != RUN_ENDED && (result = JS_ExecutePendingJob(rt, &job_context)) != 0)
+        if (result < 0)
             uncaught_exception(ctx);
-        } else if (result == 0) {
-            if (rejections.count == 0)
-                return;
-            Rejection r = rejections.list[0];
-            rejections.count--;
-            memmove(&rejections.list[0], &rejections.list[1], rejections.count * sizeof r);
-            uncaught(ctx, ORIGIN_REJECTION, r.reason, r.promise);
-            JS_FreeValue(ctx, r.promise);
-            JS_FreeValue(ctx, r.reason);
-        }
-    }
+}
+
+/* Reports the oldest rejection that nobody has handled. False if there is
+ * none. */
+static bool report_rejection(JSContext *ctx)
+{
+    if (run.phase == RUN_ENDED || rejections.count == 0)
+        return false;
+    Rejection r = rejections.list[0];
+    rejections.count--;
+    memmove(&rejections.list[0], &rejections.list[1], rejections.count * sizeof r);
+    uncaught(ctx, ORIGIN_REJECTION, r.reason, r.promise);
+    JS_FreeValue(ctx, r.promise);
+    JS_FreeValue(ctx, r.reason);
+    return true;
 }
 
 /* ---- the result -------------------------------------------------------- */
@@ -306,13 +309,14 @@ static const JSCFunctionListEntry context_functions[] = {
     JS_CFUNC_DEF("passThroughOnException", 0, no_operation),
 };
 
-/* Classes can't be called: their first instruction says so. */
+/* Classes can't be called. QuickJS has no mark for them but their source,
+ * which a method named "class" doesn't share: there, a parenthesis follows. */
 static bool is_class(JSValueConst v)
 {
     if (!JS_IsObject(v) || JS_VALUE_GET_OBJ(v)->class_id != JS_CLASS_BYTECODE_FUNCTION)
         return false;
     JSFunctionBytecode *b = JS_VALUE_GET_OBJ(v)->u.func.function_bytecode;
-    return b->is_derived_class_constructor || (b->byte_code_len > 0 && b->byte_code_buf[0] == OP_check_ctor);
+    return b->source && b->source_len > 5 && memcmp(b->source, "class", 5) == 0 && b->source[5] != '(';
 }
 
 /* The module is evaluated: its default export is the result, called if it is a
@@ -434,9 +438,11 @@ static bool call_hook(JSContext *ctx, const char *name)
 /* Runs all there is to run after something was delivered. */
 static int turn(JSContext *ctx)
 {
+    /* The event's own promise comes first: that it rejected is not also a
+     * rejection that nobody handled. */
     do
         pump(ctx);
-    while (run_advance(ctx));
+    while (run_advance(ctx) || report_rejection(ctx));
     if (run.phase == RUN_ENDED)
         return STATUS_DONE;
     if (operations.counted)
@@ -450,7 +456,9 @@ static int turn(JSContext *ctx)
         return STATUS_DONE;
     }
     if (call_hook(ctx, "beforeExit")) {
-        pump(ctx);
+        do
+            pump(ctx);
+        while (report_rejection(ctx));
         if (run.phase != RUN_ENDED && operations.counted)
             return STATUS_PENDING;
     }

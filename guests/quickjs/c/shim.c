@@ -119,7 +119,9 @@ HOST_EXPORT("boot_run") int32_t guest_boot_run(const char *name)
         return -1;
     }
     JS_PromiseMarkAsHandled(ctx, promise);
-    pump(ctx);
+    do
+        pump(ctx);
+    while (report_rejection(ctx));
     int failed = 0;
     if (run.phase == RUN_ENDED) {
         failed = 1; /* a job or a rejection, reported */
