@@ -43,7 +43,7 @@ func openBucket(t testing.TB, s *Store) *Bucket {
 }
 
 func TestConformance(t *testing.T) {
-	for name, options := range map[string]Options{"Default": {}, "FilesOnly": {InlineLimit: -1}} {
+	for name, options := range map[string]Options{"Default": {}, "Files": {InlineLimit: 1}} {
 		t.Run(name, func(t *testing.T) {
 			if testing.Short() && name != "Default" {
 				t.Skip("the default options have been tested")

@@ -52,6 +52,7 @@ type queue struct {
 	flushes []chan error         // of callers that wait for the next batch
 	room    chan struct{}        // closed, and replaced, when there is room again
 	closing bool
+	limit   int // records of the next batch
 	numbers Stats
 }
 
@@ -63,6 +64,7 @@ func newQueue(s *Store) *queue {
 		latest:  map[uint64]*entry{},
 		touched: map[string]time.Time{},
 		room:    make(chan struct{}),
+		limit:   maxBatch,
 	}
 	go q.loop()
 	return q
@@ -244,7 +246,7 @@ const maxBatch = 1024
 // commit writes one batch and says whether more waits.
 func (q *queue) commit() (more bool, err error) {
 	q.mu.Lock()
-	n := min(len(q.waiting), maxBatch)
+	n := min(len(q.waiting), q.limit)
 	batch := q.waiting[:n:n]
 	flushes := q.flushes
 	if n < len(q.waiting) {
@@ -267,11 +269,14 @@ func (q *queue) commit() (more bool, err error) {
 	q.numbers.Err = err
 	if err != nil {
 		q.numbers.Failures++
+		// On a disk that is nearly full a smaller batch may fit.
+		q.limit = max(1, n/2)
 		if flushes == nil {
 			flushes, q.flushes = q.flushes, nil
 		}
 	} else {
 		q.retire(batch)
+		q.limit = min(maxBatch, 2*q.limit)
 	}
 	for _, f := range flushes {
 		f <- err

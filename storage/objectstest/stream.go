@@ -156,7 +156,10 @@ func (g *generator) Read(p []byte) (int, error) {
 }
 
 func largeStream(t *testing.T, o storage.Objects) {
-	const size = 96 << 20
+	size := int64(96 << 20)
+	if testing.Short() {
+		size = 32 << 20
+	}
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
