@@ -49,7 +49,7 @@ func each(t *testing.T, f func(t *testing.T, k kind)) {
 
 const (
 	testImageBytes  = 5 * wasmPage
-	testMemoryBytes = 64 * wasmPage
+	testMemoryBytes = 40 * wasmPage
 )
 
 // testContents has pages of all sorts: random ones, sparse ones, zero ones.

@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	// largeRun is the number of adjacent changed pages from which they are
-	// given back instead of being copied back.
-	largeRun = 64
+	// A page copied back costs 0.1 to 1.1 µs, one given back 2.6 to 3.6 µs
+	// with the fault of the next life. So only size speaks for giving back:
+	// largeRun is the number of adjacent changed pages that are.
+	largeRun = 256
 	// keepPages bounds the pages that a slot keeps resident between lives.
-	keepPages = 1024
+	keepPages = 2048
 	// When for idleLives lives more than half of the kept pages were not
 	// changed, the slot keeps more than it needs, and starts anew.
 	idleLives = 16
