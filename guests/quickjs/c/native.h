@@ -237,7 +237,7 @@ static JSValue native_promise_details(JSContext *ctx, JSValueConst this_val, int
 /* Appends the entries from a record on: keys, values, or both one after the
  * other. */
 static int append_records(JSContext *ctx, JSValueConst array, uint32_t *n, JSMapState *map, struct list_head *from,
-                          bool keys, bool values)
+                          bool keys, bool values, bool set)
 {
     for (struct list_head *at = from; at != &map->records; at = at->next) {
         JSMapRecord *record = list_entry(at, JSMapRecord, link);
@@ -245,7 +245,8 @@ static int append_records(JSContext *ctx, JSValueConst array, uint32_t *n, JSMap
             continue;
         if (keys && JS_DefinePropertyValueUint32(ctx, array, (*n)++, js_dup(record->key), JS_PROP_C_W_E) < 0)
             return -1;
-        if (values && JS_DefinePropertyValueUint32(ctx, array, (*n)++, js_dup(record->value), JS_PROP_C_W_E) < 0)
+        JSValueConst value = set ? record->key : record->value; /* a set's entries have each member twice */
+        if (values && JS_DefinePropertyValueUint32(ctx, array, (*n)++, js_dup(value), JS_PROP_C_W_E) < 0)
             return -1;
     }
     return 0;
@@ -258,7 +259,7 @@ static JSValue native_preview_entries(JSContext *ctx, JSValueConst this_val, int
     JSObject *o = JS_VALUE_GET_OBJ(argv[0]);
     JSMapState *map = NULL;
     struct list_head *from = NULL;
-    bool keys = true, values = false;
+    bool keys = true, values = false, set = false;
     switch (o->class_id) {
     case JS_CLASS_MAP:
         values = true;
@@ -274,12 +275,10 @@ static JSValue native_preview_entries(JSContext *ctx, JSValueConst this_val, int
             map = JS_VALUE_GET_OBJ(it->obj)->u.map_state;
             /* The record that was answered last, or none yet. */
             from = it->cur_record ? it->cur_record->link.next : map->records.next;
-            bool set = o->class_id == JS_CLASS_SET_ITERATOR;
+            set = o->class_id == JS_CLASS_SET_ITERATOR;
             keys = set || it->kind != JS_ITERATOR_KIND_VALUE;
-            values = !set && it->kind != JS_ITERATOR_KIND_KEY;
+            values = set ? it->kind == JS_ITERATOR_KIND_KEY_AND_VALUE : it->kind != JS_ITERATOR_KIND_KEY;
         }
-        if (it && it->kind == JS_ITERATOR_KIND_KEY_AND_VALUE && o->class_id == JS_CLASS_SET_ITERATOR)
-            values = false;
         break;
     }
     default:
@@ -289,7 +288,7 @@ static JSValue native_preview_entries(JSContext *ctx, JSValueConst this_val, int
     if (JS_IsException(array))
         return array;
     uint32_t n = 0;
-    if (map && append_records(ctx, array, &n, map, from, keys, values)) {
+    if (map && append_records(ctx, array, &n, map, from, keys, values, set)) {
         JS_FreeValue(ctx, array);
         return JS_EXCEPTION;
     }

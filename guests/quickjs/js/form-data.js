@@ -267,7 +267,7 @@ export function decodeFormData(bytes, type) {
       }
     }
     if (name === undefined) throw malformed("a part has no name");
-    const end = StringPrototypeStartsWith(text, delimiter, at) ? at : StringPrototypeIndexOf(text, `${CRLF}${delimiter}`, at);
+    const end = StringPrototypeIndexOf(text, `${CRLF}${delimiter}`, at);
     if (end < 0) throw malformed("a part does not end");
     const body = bytesSubarray(bytes, at, end);
     name = unquoted(fromLatin1(name));
@@ -278,7 +278,7 @@ export function decodeFormData(bytes, type) {
       value = new File([adoptBlob(bytesCopy(body), "")], unquoted(fromLatin1(filename)), { __proto__: null, type: contentType || "text/plain" });
     }
     ArrayPrototypePush(entries, { __proto__: null, name, value });
-    at = end === at ? at : end + 2;
+    at = end + 2;
   }
 }
 const eachParameter = uncurryThis(URLSearchParams.prototype.forEach);

@@ -3,14 +3,13 @@ import { DOMException } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { inspect } from "mayfly:inspect";
 import { reportRejection, reportUncaught } from "mayfly:event";
-import { beforeExit, finish, process, uncaughtError } from "mayfly:process";
-import { startRun } from "mayfly:run";
+import { beforeExit, finish, process, startProcess, uncaughtError } from "mayfly:process";
 
 const REJECTION = 2;
 
 native.setHooks({
   __proto__: null,
-  start: startRun,
+  start: startProcess,
   env: () => process.env,
   inspect: (value) => inspect(value),
   domException: (message, name) => new DOMException(message, name),

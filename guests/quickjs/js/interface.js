@@ -5,11 +5,11 @@ import {
   ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, ReflectOwnKeys, SymbolToStringTag,
 } from "mayfly:primordials";
 
-function enumerable(object, except) {
+function enumerable(object, isClass) {
   const keys = ReflectOwnKeys(object);
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i];
-    if (typeof key === "symbol" || key === except || key === "length" || key === "name" || key === "prototype") continue;
+    if (typeof key === "symbol" || (isClass ? key === "length" || key === "name" || key === "prototype" : key === "constructor")) continue;
     const descriptor = ObjectGetOwnPropertyDescriptor(object, key);
     if (!descriptor.configurable || descriptor.enumerable) continue;
     descriptor.enumerable = true;
@@ -20,8 +20,8 @@ function enumerable(object, except) {
 // defineInterface finishes a class under its public name.
 export function defineInterface(constructor, name = constructor.name, constants) {
   const { prototype } = constructor;
-  enumerable(prototype, "constructor");
-  enumerable(constructor);
+  enumerable(prototype, false);
+  enumerable(constructor, true);
   ObjectDefineProperty(prototype, SymbolToStringTag, { __proto__: null, value: name, configurable: true });
   for (const key in constants) {
     const constant = { __proto__: null, value: constants[key], enumerable: true };

@@ -22,6 +22,7 @@ import "mayfly:fetch";
 import "mayfly:navigator";
 import "mayfly:buffer";
 import "mayfly:process";
+import "mayfly:shown";
 
 import "node:buffer";
 import "node:events";

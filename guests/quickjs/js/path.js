@@ -266,7 +266,9 @@ export const win32 = {
   normalize(path) {
     requireString(path, "path");
     if (path === "") return ".";
-    const root = rootOf(path);
+    let root = rootOf(path);
+    // \\.\ and \\?\ are roots of devices, not servers.
+    if (root.share && (path[2] === "." || path[2] === "?") && isEither(at(path, 3))) root = { device: `\\\\${path[2]}`, absolute: true, length: 4, share: true };
     let tail = segments(cut(path, root.length), isEither, "\\", root.absolute);
     if (tail === "" && !root.absolute) tail = ".";
     if (tail !== "" && isEither(at(path, path.length - 1)) && root.length < path.length) tail += "\\";

@@ -12,13 +12,13 @@ import { EXIT, FS_STAT, STDIN } from "mayfly:op.gen";
 import { STDERR, STDOUT, writeBytes, writeText } from "mayfly:console";
 import { asBuffer, decodeText, encodeText } from "mayfly:buffer";
 import { EventEmitter } from "mayfly:emitter";
-import { cwd, run, setCwd } from "mayfly:run";
+import { cwd, setCwd, startRun } from "mayfly:run";
 import { bytesOf } from "mayfly:crypto";
 import { now } from "mayfly:clock";
 import { invalidArgType, systemError } from "mayfly:node-errors";
 import { posix } from "mayfly:path";
 import { expose } from "mayfly:interface";
-import { ObjectDefineProperty, ReflectApply } from "mayfly:primordials";
+import { ObjectAssign, ObjectDefineProperty, ReflectApply } from "mayfly:primordials";
 
 const { queueMicrotask } = globalThis;
 const NODE_VERSION = "v22.0.0";
@@ -29,26 +29,6 @@ export const process = new Process();
 
 function constant(name, value) {
   ObjectDefineProperty(process, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
-}
-
-// What differs from run to run is asked for once, when it is first used.
-function lazy(name, make) {
-  let made = false;
-  let value;
-  ObjectDefineProperty(process, name, {
-    __proto__: null, enumerable: true, configurable: true,
-    get() {
-      if (!made) {
-        value = make();
-        made = true;
-      }
-      return value;
-    },
-    set(to) {
-      made = true;
-      value = to;
-    },
-  });
 }
 
 constant("title", "mayfly");
@@ -64,12 +44,24 @@ constant("execArgv", []);
 constant("argv0", "mayfly");
 constant("features", Object.freeze({}));
 constant("config", Object.freeze({ variables: Object.freeze({}) }));
-lazy("argv", () => ["/usr/bin/mayfly", posix.resolve(run().name), ...run().args]);
-lazy("env", () => environment(run().env));
+// The objects that differ from run to run are there from boot, so that
+// node:process can export them; startProcess fills them.
+const argv = [];
+const values = {};
+constant("argv", argv);
+constant("env", environment(values));
+
+export function startProcess(told) {
+  startRun(told);
+  argv[0] = "/usr/bin/mayfly";
+  argv[1] = posix.resolve(told.name);
+  for (let i = 0; i < told.args.length; i++) argv[i + 2] = told.args[i];
+  ObjectAssign(values, told.env);
+}
 
 // As in node, what is put into the environment becomes a string.
 function environment(values) {
-  return new Proxy({ ...values }, {
+  return new Proxy(values, {
     __proto__: null,
     set(target, key, value) {
       if (typeof key === "symbol") throw new TypeError("Cannot convert a Symbol value to a string");
@@ -202,8 +194,8 @@ function output(fd) {
   });
   return stream;
 }
-lazy("stdout", () => output(STDOUT));
-lazy("stderr", () => output(STDERR));
+constant("stdout", output(STDOUT));
+constant("stderr", output(STDERR));
 
 // readInput answers the whole standard input. It is there from the start.
 let input;
@@ -271,7 +263,7 @@ function inputStream() {
   stream.addListener = stream.on;
   return stream;
 }
-lazy("stdin", inputStream);
+constant("stdin", inputStream());
 
 // ---- the guest's hooks
 

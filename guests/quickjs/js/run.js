@@ -8,6 +8,5 @@ export function startRun(told) {
   program = told;
   directory = undefined;
 }
-export const run = () => program;
 export const cwd = () => directory ?? (program.cwd || "/");
 export const setCwd = (path) => { directory = path; };
