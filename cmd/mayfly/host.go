@@ -53,7 +53,12 @@ func newHost(s *engineSettings, objects execution.Objects, config execution.Conf
 		return nil, errors.Join(usageError{err}, h.engine.Close())
 	}
 	config.Runtime, config.Objects, config.Log = h.runtime, objects, log
-	config.Egress = egress.Config{AllowPrivate: allowed}
+	// The machine's own addresses are closed even where they are public.
+	local, err := egress.LocalAddresses()
+	if err != nil {
+		return nil, errors.Join(err, h.runtime.Close(), h.engine.Close())
+	}
+	config.Egress = egress.Config{AllowPrivate: allowed, Refuse: local}
 	config.AllowEval = s.AllowEval
 	var languages []execution.Language
 	for _, g := range guests {

@@ -63,6 +63,10 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
+	artifacts, err := files.Bucket(ctx, "artifacts")
+	if err != nil {
+		return err
+	}
 	secret, err := loadSecret(filepath.Join(cmd.Data, "artifact.secret"))
 	if err != nil {
 		return err
@@ -75,13 +79,13 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	}
 
 	defaults, caps := cmd.limits()
-	h, err := newHost(&cmd.engineSettings, files, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep}, log)
+	h, err := newHost(&cmd.engineSettings, artifacts, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep}, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
 	server, err := api.New(api.Options{
-		Executor: h.service, Store: records, Objects: files,
+		Executor: h.service, Store: records, Objects: artifacts,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
 		Log: log, Version: version,
@@ -112,8 +116,8 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 			case err = <-served:
 				return err
 			case <-sweep.C:
-				if _, err := records.Sweep(ctx, func(ctx context.Context, keys []string) error { return files.Delete(ctx, keys...) }); err != nil && ctx.Err() == nil {
-					log.Error("sweep of expired records", "err", err)
+				if err := cmd.sweep(ctx, records, files, artifacts); err != nil && ctx.Err() == nil {
+					log.Error("sweep of what has expired", "err", err)
 				}
 			}
 		}
@@ -128,6 +132,13 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		err = errors.Join(err, e)
 	}
 	return err
+}
+
+// sweep removes what has expired.
+func (cmd *serveCommand) sweep(ctx context.Context, records *meta.Store, files *objects.Store, artifacts *objects.Bucket) error {
+	_, err := records.Sweep(ctx, func(ctx context.Context, keys []string) error { return artifacts.Delete(ctx, keys...) })
+	_, err2 := files.Sweep(ctx)
+	return errors.Join(err, err2)
 }
 
 // loadSecret reads the key that signs artifact URLs, or makes it.
