@@ -9,6 +9,9 @@
 // What is in a file here runs once, when the image is made. What differs from
 // run to run (arguments, environment, input, clocks) is asked of the host when
 // it is used, so that a fresh clone has nothing to set up.
+// Packages, pinned in ../package-lock.json, with their licences: base64-js (MIT),
+// buffer (MIT), events (MIT), ieee754 (BSD-3-Clause), node-inspect-extracted
+// (MIT), web-streams-polyfill (MIT).
 import "mayfly:console";
 import "mayfly:timers";
 import "mayfly:event";

@@ -18,7 +18,7 @@ import { now } from "mayfly:clock";
 import { invalidArgType, systemError } from "mayfly:node-errors";
 import { posix } from "mayfly:path";
 import { expose } from "mayfly:interface";
-import { ObjectAssign, ObjectDefineProperty, ReflectApply } from "mayfly:primordials";
+import { ObjectAssign, ObjectDefineProperty, ReflectApply, StringPrototypeIncludes } from "mayfly:primordials";
 
 const { queueMicrotask } = globalThis;
 const NODE_VERSION = "v22.0.0";
@@ -54,9 +54,16 @@ constant("env", environment(values));
 export function startProcess(told) {
   startRun(told);
   argv[0] = "/usr/bin/mayfly";
-  argv[1] = posix.resolve(told.name);
+  argv[1] = absolute(told.name, told.cwd);
   for (let i = 0; i < told.args.length; i++) argv[i + 2] = told.args[i];
   ObjectAssign(values, told.env);
+}
+
+// Resolving costs more than all else that begins a run: names are mostly plain.
+function absolute(name, directory) {
+  if (StringPrototypeIncludes(name, "./") || StringPrototypeIncludes(name, "//")) return posix.resolve(name);
+  if (name[0] === "/") return name;
+  return directory === "/" || directory === "" ? `/${name}` : `${directory}/${name}`;
 }
 
 // As in node, what is put into the environment becomes a string.
