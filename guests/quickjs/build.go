@@ -28,7 +28,7 @@ var (
 	targetFlags = []string{"--target=wasm32-wasi", "-O3", "-DNDEBUG"}
 	cFlags      = []string{"-std=gnu11", "-D_GNU_SOURCE", "-DEMSCRIPTEN"}
 	cxxFlags    = []string{"-std=c++20", "-fno-exceptions", "-fno-rtti"}
-	linkFlags   = []string{"-mexec-model=reactor", "-s", "-Wl,-z,stack-size=524288", "-Wl,--export=__stack_pointer",
+	linkFlags   = []string{"-mexec-model=reactor", "-Wl,-z,stack-size=524288", "-Wl,--export=__stack_pointer",
 		fmt.Sprintf("-Wl,--initial-memory=%d", memoryPages<<16), fmt.Sprintf("-Wl,--max-memory=%d", memoryPages<<16)}
 )
 

@@ -34,9 +34,11 @@ var _ isolate.Guest = Guest{}
 // Name is "quickjs".
 func (Guest) Name() string { return "quickjs" }
 
-// Passes asks for metering and for the whole memory to be declared.
+// Passes asks for metering and for the whole memory to be declared. The
+// interpreter's dispatch loop polls by itself: every jump of a JavaScript loop
+// and every call counts towards QuickJS's interrupt handler, which yields.
 func (Guest) Passes() wasm.Options {
-	return wasm.Options{Fuel: fuelPeriod, MemoryPages: memoryPages}
+	return wasm.Options{Fuel: fuelPeriod, MemoryPages: memoryPages, Polling: []string{"JS_CallInternal"}}
 }
 
 // BootInputs are the bootstrap's scripts and the lock of the packages that

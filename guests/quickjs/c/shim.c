@@ -27,10 +27,22 @@
  * writes to every object's header, and so to every page of the image. */
 #define GC_FIRST (24u << 20)
 
-/* QuickJS asks now and then whether to go on: at loops, calls and in the
+/* Bytes between two collections where memory is short. */
+#define GC_STEP (4u << 20)
+
+static size_t gc_ceiling; /* of the threshold, so that garbage is not mistaken for need */
+
+/* QuickJS asks now and then whether to go on: at jumps, calls and in the
  * builtins that take long. The host decides, and does not come back if not. */
 static int interrupt_handler(JSRuntime *rt, void *opaque)
 {
+    /* After a collection QuickJS waits for half as much again, which may be
+     * more than the life's limit allows. Collect earlier then, but not at
+     * every allocation when nearly all that there is is in use. */
+    if (rt->malloc_gc_threshold > gc_ceiling) {
+        size_t soon = rt->malloc_state.malloc_size + GC_STEP;
+        rt->malloc_gc_threshold = soon > gc_ceiling ? soon : gc_ceiling;
+    }
     env_yield();
     return 0;
 }
@@ -156,8 +168,9 @@ HOST_EXPORT("begin") void guest_begin(uint32_t seed_low, uint32_t seed_high, uin
     uint64_t seed = (uint64_t)seed_high << 32 | seed_low;
     guest.context->random_state = seed ? seed : 1; /* the generator's state is never 0 */
     heap_set_limit(memory);
-    size_t first = memory && memory / 2 < GC_FIRST ? memory / 2 : GC_FIRST;
-    JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + first);
+    uint32_t room = heap.break_limit - heap.break_at;
+    JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + (room / 2 < GC_FIRST ? room / 2 : GC_FIRST));
+    gc_ceiling = rt->malloc_state.malloc_size + room - room / 4;
 }
 
 HOST_EXPORT("alloc") void *guest_alloc(uint32_t n) { return malloc(n); }
