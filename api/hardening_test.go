@@ -287,3 +287,28 @@ func TestShutdownCancels(t *testing.T) {
 		t.Errorf("%+v %v", x, err)
 	}
 }
+
+// What a dead process left is answered in the form of the others.
+func TestInterrupted(t *testing.T) {
+	s := newTestServer(t, nil)
+	store := s.options.Store.(*meta.Store)
+	id := store.NewID()
+	asked := appendAsked(nil, s.runtimeOf("javascript"), map[string]string{"k": "v"})
+	if err := store.Record(t.Context(), meta.Execution{ID: id, Tenant: "a", Status: meta.Running, CreatedAt: time.Now(), Request: asked}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	outcome, result := Interrupted()
+	if n, err := store.EndUnfinished(t.Context(), outcome, result); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	x := s.do("GET", "/v1/executions/"+id, "").want(200).execution()
+	if x.Status != "done" || x.Outcome != "internalError" || x.Error == nil || x.Metadata["k"] != "v" {
+		t.Errorf("%+v", x)
+	}
+	if got := kinds(s.do("GET", "/v1/executions/"+id+"/events", "").want(200).events(s)); strings.Join(got, " ") != "error usage end" {
+		t.Errorf("%v", got)
+	}
+}

@@ -374,7 +374,7 @@ func (s *Server) recordUnderWay(ctx context.Context, x *run) error {
 // Interrupted is how executions end that were under way when the process
 // died: the outcome and the result for meta.Store.EndUnfinished.
 func Interrupted() (outcome string, result []byte) {
-	r := execution.Result{Outcome: execution.Canceled, ExitCode: 1,
-		Error: &execution.Error{Name: "Interrupted", Message: "the server ended while this execution was under way"}}
+	r := execution.Result{Outcome: execution.InternalError, ExitCode: 1,
+		Error: &execution.Error{Name: "InternalError", Message: "the server ended while this execution was under way"}}
 	return string(r.Outcome), appendOutput(nil, &r)
 }
