@@ -40,10 +40,11 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// Exit codes. Those from 10 on are the outcomes of mayfly run.
+// Exit codes; mayfly run has those of its program besides.
 const (
-	exitFailure = 1 // the command failed
-	exitUsage   = 2 // bad flags, arguments or configuration
+	exitFailure    = 1   // the command failed
+	exitUsage      = 2   // bad flags, arguments or configuration
+	exitRunFailure = 125 // mayfly run failed, not its program
 )
 
 func main() {

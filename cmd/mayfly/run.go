@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -36,23 +35,32 @@ type runCommand struct {
 	Statistics bool              `name:"usage" help:"Print what the program used."`
 }
 
-// outcomeCodes are the exit codes of outcomes; a program that ends by itself
-// has its own.
+// outcomeCodes are the exit codes of programs that did not end by themselves.
 var outcomeCodes = map[execution.Outcome]int{
-	execution.Exception: 10, execution.ExceededCPU: 11, execution.ExceededWallTime: 12, execution.ExceededMemory: 13, execution.ExceededOutput: 14,
-	execution.ExceededSubrequests: 15, execution.Canceled: 16, execution.LoadShed: 17, execution.InternalError: 18,
+	execution.ExceededCPU: 101, execution.ExceededWallTime: 102, execution.ExceededMemory: 103, execution.ExceededOutput: 104,
+	execution.ExceededSubrequests: 105, execution.Canceled: 106, execution.LoadShed: 107, execution.InternalError: 108,
 }
 
 // Help is the long help of mayfly run.
 func (cmd *runCommand) Help() string {
-	return `The exit code is the program's own if it ends by itself, else that of the outcome:
-10 exception, 11 exceededCpu, 12 exceededWallTime, 13 exceededMemory, 14 exceededOutput,
-15 exceededSubrequests, 16 canceled, 17 loadShed, 18 internalError; 1 and 2 are failures of
-the command itself: 1 something went wrong, 2 bad flags or arguments.`
+	return `The exit code is the program's own: 0, what it gave to process.exit, or 1 after an error that
+nobody caught. A program that did not end by itself: 101 exceededCpu, 102 exceededWallTime,
+103 exceededMemory, 104 exceededOutput, 105 exceededSubrequests, 106 canceled, 107 loadShed,
+108 internalError. 125: mayfly itself failed, 2: bad flags or arguments.`
 }
 
 // Run runs the program.
-func (cmd *runCommand) Run(ctx context.Context, c console) (err error) {
+func (cmd *runCommand) Run(ctx context.Context, c console) error {
+	err := cmd.run(ctx, c)
+	var code exitError
+	if err == nil || errors.As(err, &code) || errors.Is(err, errUsage) {
+		return err
+	}
+	fmt.Fprintln(c.err, "mayfly:", err)
+	return exitError(exitRunFailure)
+}
+
+func (cmd *runCommand) run(ctx context.Context, c console) (err error) {
 	request, err := cmd.request(c)
 	if err != nil {
 		return err
@@ -91,7 +99,7 @@ func (cmd *runCommand) Run(ctx context.Context, c console) (err error) {
 	} else {
 		cmd.print(c, result, artifacts)
 	}
-	if code, ok := outcomeCodes[result.Outcome]; ok && result.ExitCode == 0 {
+	if code, ok := outcomeCodes[result.Outcome]; ok {
 		return exitError(code)
 	}
 	if result.ExitCode != 0 {
@@ -128,8 +136,8 @@ func (cmd *runCommand) print(c console, r *execution.Result, artifacts *folder) 
 	}
 	if cmd.Statistics {
 		u := r.Usage
-		fmt.Fprintf(c.err, "cpu %v, wall %v, start-up %v, memory %s, egress %s, subrequests %d\n", u.CPU, u.Wall.Round(time.Microsecond), u.Startup.Round(time.Microsecond),
-			size(u.PeakMemory), size(u.EgressBytes), u.Subrequests)
+		fmt.Fprintf(c.err, "cpu %v, wall %v, start-up %v, memory %d KiB, egress %d B, subrequests %d\n", u.CPU.Round(time.Microsecond), u.Wall.Round(time.Microsecond), u.Startup.Round(time.Microsecond),
+			u.PeakMemory>>10, u.EgressBytes, u.Subrequests)
 	}
 }
 
@@ -166,10 +174,7 @@ func (cmd *runCommand) request(c console) (*execution.Request, error) {
 	for _, f := range cmd.Files {
 		from, name, ok := strings.Cut(f, "=")
 		if !ok {
-			name = filepath.ToSlash(from)
-			if path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "..") {
-				name = path.Base(name)
-			}
+			name = mountName(filepath.Dir(cmd.File), from)
 		}
 		content, err := os.ReadFile(from)
 		if err != nil {
@@ -213,6 +218,17 @@ func (cmd *runCommand) request(c console) (*execution.Request, error) {
 		r.Network.Allow = append(r.Network.Allow, rule)
 	}
 	return r, cmd.setLimits(&r.Limits)
+}
+
+// mountName is where a file is mounted: where it lies from the program's own
+// folder, or by its last name if it lies elsewhere.
+func mountName(folder, file string) string {
+	absolute, err1 := filepath.Abs(file)
+	folder, err2 := filepath.Abs(folder)
+	if relative, err := filepath.Rel(folder, absolute); err1 == nil && err2 == nil && err == nil && filepath.IsLocal(relative) {
+		return filepath.ToSlash(relative)
+	}
+	return filepath.Base(file)
 }
 
 func (cmd *runCommand) setLimits(l *execution.Limits) error {

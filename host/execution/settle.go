@@ -87,7 +87,7 @@ func (b *sandbox) settle(ctx context.Context, id string, report isolate.Report) 
 		b.service.config.Log.Error("internal error of an execution", "id", r.InternalID, "execution", id, "err", report.Err)
 		r.Error = &Error{Name: "InternalError", Message: "the server failed to run this program; its log has the reason under " + r.InternalID}
 	default:
-		r.Error = limitError(report)
+		r.Error = &Error{Name: "LimitError", Message: report.Reason()}
 	}
 	if b.code != 0 && r.Outcome == OK {
 		r.Outcome = Exception
@@ -137,15 +137,6 @@ func (b *sandbox) ownOutcome() Outcome {
 		return ExceededSubrequests
 	}
 	return Exception
-}
-
-// limitError says which limit ended a program.
-func limitError(report isolate.Report) *Error {
-	message := string(report.Outcome)
-	if report.Err != nil {
-		message = strings.TrimPrefix(report.Err.Error(), string(report.Outcome)+": ")
-	}
-	return &Error{Name: "LimitError", Message: message}
 }
 
 func (b *sandbox) setValue(r *Result) {

@@ -3,6 +3,8 @@ package isolate
 import (
 	"errors"
 	"time"
+
+	"mayfly/runtime/engine"
 )
 
 // An Outcome is how an event ended: exactly one of the list.
@@ -51,6 +53,20 @@ type Report struct {
 	// Err says why, where Outcome isn't OK. For InternalError it belongs in
 	// the log, not before a user.
 	Err error
+}
+
+// Reason says in words why the event ended as it did, for its user; empty for
+// OK and InternalError.
+func (r *Report) Reason() string {
+	var e *ended
+	if errors.As(r.Err, &e) {
+		return e.why
+	}
+	var trap *engine.Trap
+	if r.Outcome != InternalError && errors.As(r.Err, &trap) {
+		return string(trap.Code)
+	}
+	return ""
 }
 
 // ended unwinds a guest, or marks a resting isolate, with its outcome.
