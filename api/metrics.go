@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -27,8 +28,14 @@ type metrics struct {
 
 	// Looking a child up by its labels costs more than counting, so those of
 	// the hot path are kept.
-	children sync.Map // language+outcome → *executionMetrics
+	mu       sync.Mutex // of who adds a child
+	children atomic.Pointer[map[childKey]*executionMetrics]
 	codes    [600]atomic.Pointer[prometheus.Counter]
+}
+
+type childKey struct {
+	language string
+	outcome  execution.Outcome
 }
 
 type executionMetrics struct {
@@ -75,20 +82,39 @@ func newMetrics(registry *prometheus.Registry) (*metrics, error) {
 	return m, nil
 }
 
-// ended counts an execution that has ended.
-func (m *metrics) ended(language string, r *execution.Result) {
-	key := language + "/" + string(r.Outcome)
-	v, ok := m.children.Load(key)
-	if !ok {
-		v, _ = m.children.LoadOrStore(key, &executionMetrics{
-			total:   m.executions.WithLabelValues(language, string(r.Outcome)),
-			wall:    m.seconds.WithLabelValues(language, "wall"),
-			cpu:     m.seconds.WithLabelValues(language, "cpu"),
-			queue:   m.seconds.WithLabelValues(language, "queue"),
-			startup: m.seconds.WithLabelValues(language, "startup"),
-		})
+// child finds the metrics of a language and an outcome, without a lock once
+// they are there.
+func (m *metrics) child(key childKey) *executionMetrics {
+	if known := m.children.Load(); known != nil {
+		if c := (*known)[key]; c != nil {
+			return c
+		}
 	}
-	c := v.(*executionMetrics)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := map[childKey]*executionMetrics{}
+	if known := m.children.Load(); known != nil {
+		maps.Copy(next, *known)
+	}
+	c := next[key]
+	if c == nil {
+		c = &executionMetrics{
+			total:   m.executions.WithLabelValues(key.language, string(key.outcome)),
+			wall:    m.seconds.WithLabelValues(key.language, "wall"),
+			cpu:     m.seconds.WithLabelValues(key.language, "cpu"),
+			queue:   m.seconds.WithLabelValues(key.language, "queue"),
+			startup: m.seconds.WithLabelValues(key.language, "startup"),
+		}
+		next[key] = c
+		m.children.Store(&next)
+	}
+	return c
+}
+
+// ended counts an execution that has ended. language must be one of the
+// executor's: each makes series of its own.
+func (m *metrics) ended(language string, r *execution.Result) {
+	c := m.child(childKey{language, r.Outcome})
 	c.total.Inc()
 	c.wall.Observe(r.Usage.Wall.Seconds())
 	c.cpu.Observe(r.Usage.CPU.Seconds())

@@ -36,6 +36,7 @@ type decoder struct {
 	request execution.Request
 	seen    uint32 // members of the request itself
 	refs    []int  // files that are artifacts, by index
+	room    [64]byte
 }
 
 // Members of the request, as bits of decoder.seen.
@@ -75,7 +76,7 @@ var notOffered = map[string]bool{
 // decode reads a whole body. A syntax error is in d.err; what is wrong with
 // fields is in d.errors.
 func (d *decoder) decode(body []byte) {
-	d.data = body
+	d.data, d.pointer = body, d.room[:0] // which is enough for most
 	if d.kind() != "object" && d.peek() != 0 {
 		d.expected("an object", d.kind())
 		d.skip()

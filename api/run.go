@@ -144,7 +144,8 @@ func (rs *runs) each(f func(*run)) {
 // begin registers a run of a request. The caller must end it by settle.
 func (s *Server) begin(id string, request *execution.Request, replayed bool, cancel context.CancelCauseFunc) *run {
 	now := s.options.Now().UTC().Truncate(time.Millisecond)
-	x := &run{id: id, tenant: request.Tenant, createdAt: now, replayed: replayed, cancel: cancel}
+	x := &run{id: id, tenant: request.Tenant, createdAt: now, replayed: replayed, cancel: cancel,
+		events: make([]execution.Event, 0, 4)} // most have a result, usage and end
 	x.asked = appendAsked(make([]byte, 0, 256), s.runtimeOf(request.Language), request.Metadata)
 	if s.options.Keep > 0 {
 		x.expiresAt = now.Add(s.options.Keep)
@@ -156,7 +157,7 @@ func (s *Server) begin(id string, request *execution.Request, replayed bool, can
 // execute runs a request. Its error is one that the client can do something
 // about, or a *Problem; what else goes wrong is an internalError.
 func (s *Server) execute(ctx context.Context, x *run, request execution.Request) (result *execution.Result, err error) {
-	language := request.Language
+	language := s.knownLanguage(request.Language)
 	x.mu.Lock()
 	x.running = true
 	x.mu.Unlock()

@@ -319,7 +319,16 @@ type knownRuntimes struct {
 // runtimesFor is how long the executor's list is believed.
 const runtimesFor = time.Second
 
-// runtimeOf describes a language.
+// knownLanguage is a language of the executor, or "unknown".
+func (s *Server) knownLanguage(language string) string {
+	if s.runtimeOf(language).Image == "" {
+		return "unknown"
+	}
+	return language
+}
+
+// runtimeOf describes a language. One that the executor does not have has no
+// image.
 func (s *Server) runtimeOf(language string) *execution.Runtime {
 	known := s.runtimes.Load()
 	now := time.Now()
