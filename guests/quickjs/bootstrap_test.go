@@ -107,3 +107,36 @@ func updateGolden(t *testing.T, file, base string) {
 		}
 	}
 }
+
+func TestProcessExit(t *testing.T) {
+	for _, c := range []struct {
+		name, source, stdout string
+		code                 uint32
+		exits                bool
+	}{
+		{"falls off the end", `process.on("exit", (code) => console.log("exit", code))`, "exit 0\n", 0, false},
+		{"exitCode", `process.on("exit", (code) => console.log("exit", code)); process.exitCode = 3`, "exit 3\n", 3, true},
+		{"exit", `process.on("exit", (code) => console.log("exit", code)); process.exit(4); console.log("not here")`, "exit 4\n", 4, true},
+		{"exit in a timer", `setInterval(() => {}, 1); setTimeout(() => process.exit(5), 10)`, "", 5, true},
+		{"beforeExit starts anew", `let n = 0; process.on("beforeExit", () => { if (n++ < 2) setTimeout(() => console.log("more"), 1); })`, "more\nmore\n", 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPlatform(t, nil)
+			l := runPlatform(t, p, c.source, "main.js")
+			for _, f := range l.failures {
+				t.Errorf("failed (%d): %v", f.origin, f.ErrorRecord)
+			}
+			if got := p.stdout.String(); got != c.stdout {
+				t.Errorf("stdout %q, want %q", got, c.stdout)
+			}
+			switch {
+			case c.exits && p.exit == nil:
+				t.Error("it did not exit")
+			case c.exits && *p.exit != c.code:
+				t.Errorf("exit code %d, want %d", *p.exit, c.code)
+			case !c.exits && p.exit != nil:
+				t.Errorf("it exited with %d", *p.exit)
+			}
+		})
+	}
+}

@@ -506,23 +506,23 @@ func runPlatform(t testing.TB, p *platform, source, name string) *life {
 	return l
 }
 
-// turn settles one operation: what is ready, else the sleep that ends first.
+// turn settles one operation: a sleep that is over, else what is ready, else
+// the sleep that ends first.
 func (p *platform) turn(l *life) {
+	p.pass(0.1)
+	if i := p.shortestSleep(); i >= 0 && sleepOf(p.pending[i]) <= 0 {
+		p.wake(l, i)
+		return
+	}
 	if len(p.settled) > 0 {
 		s := p.settled[0]
 		p.settled = p.settled[1:]
+		p.drop(s.id)
 		l.settle(s.id, true, s.message)
 		return
 	}
-	sleep := -1
 	for i, s := range p.pending {
-		if s.op == waiting {
-			continue
-		}
-		if s.op == op.Sleep {
-			if sleep < 0 || sleepOf(s) < sleepOf(p.pending[sleep]) {
-				sleep = i
-			}
+		if s.op == waiting || s.op == op.Sleep {
 			continue
 		}
 		message, ok, later := p.answer(s)
@@ -534,21 +534,47 @@ func (p *platform) turn(l *life) {
 		l.settle(s.id, ok, message)
 		return
 	}
-	if sleep < 0 {
-		p.t.Fatal("the program waits for nothing")
+	i := p.shortestSleep()
+	if i < 0 {
+		if len(p.settled) == 0 {
+			p.t.Fatal("the program waits for nothing")
+		}
+		return
 	}
-	s := p.pending[sleep]
-	p.pending = slices.Delete(p.pending, sleep, sleep+1)
-	elapsed := sleepOf(s)
-	p.now += elapsed
+	p.pass(sleepOf(p.pending[i]))
+	p.wake(l, i)
+}
+
+func (p *platform) shortestSleep() int {
+	shortest := -1
+	for i, s := range p.pending {
+		if s.op == op.Sleep && (shortest < 0 || sleepOf(s) < sleepOf(p.pending[shortest])) {
+			shortest = i
+		}
+	}
+	return shortest
+}
+
+func (p *platform) wake(l *life, i int) {
+	id := p.pending[i].id
+	p.pending = slices.Delete(p.pending, i, i+1)
+	l.settle(id, true, nil)
+}
+
+// pass lets time go by.
+func (p *platform) pass(ms float64) {
+	p.now += ms
 	for i := range p.pending {
 		if p.pending[i].op == op.Sleep {
 			w := op.NewWriter(nil)
-			w.F64(max(0, sleepOf(p.pending[i])-elapsed))
+			w.F64(sleepOf(p.pending[i]) - ms)
 			p.pending[i].in = w.Message()
 		}
 	}
-	l.settle(s.id, true, nil)
+}
+
+func (p *platform) drop(id uint32) {
+	p.pending = slices.DeleteFunc(p.pending, func(s started) bool { return s.id == id })
 }
 
 // waiting marks an operation that the platform has begun and settles later.

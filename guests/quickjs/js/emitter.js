@@ -31,21 +31,35 @@ const aborted = (signal) => {
   return error;
 };
 
-const once = EventEmitter.once;
 EventEmitter.once = function (emitter, type, { signal } = {}) {
-  if (signal === undefined) return once(emitter, type);
-  if (signal.aborted) return Promise.reject(aborted(signal));
+  if (signal?.aborted) return Promise.reject(aborted(signal));
   return new Promise((resolve, reject) => {
+    const target = typeof emitter.addEventListener === "function";
     const stop = () => {
-      emitter.removeListener?.(type, settle);
-      reject(aborted(signal));
+      if (target) {
+        emitter.removeEventListener(type, settle);
+      } else {
+        emitter.removeListener(type, settle);
+        emitter.removeListener("error", fail);
+      }
+      signal?.removeEventListener("abort", abort);
     };
     const settle = (...args) => {
-      signal.removeEventListener("abort", stop);
+      stop();
       resolve(args);
     };
-    signal.addEventListener("abort", stop, { once: true });
-    once(emitter, type).then((args) => settle(...args), reject);
+    const fail = (error) => {
+      stop();
+      reject(error);
+    };
+    const abort = () => fail(aborted(signal));
+    if (target) {
+      emitter.addEventListener(type, settle, { once: true });
+    } else {
+      emitter.once(type, settle);
+      if (type !== "error") emitter.once("error", fail);
+    }
+    signal?.addEventListener("abort", abort, { once: true });
   });
 };
 

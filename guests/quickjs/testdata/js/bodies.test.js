@@ -164,6 +164,8 @@ same([uploaded.body, uploaded.kind], ["part 1;part 2;part 3;", 2]);
 throws(() => new Request("http://host/", { method: "POST", body: new ReadableStream() }), { name: "TypeError" });
 await rejects(echo({ method: "POST", duplex: "half", body: new ReadableStream({ pull() { throw new Error("source"); } }) }), { message: "source" });
 await rejects(echo({ method: "POST", duplex: "half", body: ReadableStream.from(["text"]) }), { name: "TypeError" });
+const partial = new ReadableStream({ async pull(c) { await sleep(2); if (sent++ > 5) throw new Error("midway"); c.enqueue(utf8("some")); } });
+await rejects(echo({ method: "POST", duplex: "half", body: partial }), { message: "midway" });
 check((await hostLog()).includes("upload ends with 2"));
 
 await rejects(fetch(), { name: "TypeError" });
