@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var updateGoldens = flag.Bool("update-goldens", false, "write the goldens of testdata/js/golden anew by running node, which must be the version that its README names")
+var updateGoldens = flag.Bool("update-goldens", false, "write the goldens of testdata/js/golden anew by running node, which must be of version 20")
 
 // checkLibrary is what the self-checking programs import as ./check.js.
 const checkLibrary = "testdata/js/check.js"
