@@ -118,7 +118,8 @@ func (s *Server) runSync(c echo.Context, id string, request *execution.Request, 
 		return err
 	}
 	settled := s.settle(x, result)
-	defer s.keep(x)
+	// The record never delays the answer: that is sent before any wait.
+	defer s.keep(x, func() { http.NewResponseController(c.Response()).Flush() })
 	out := buffers.Get().(*buffer)
 	defer out.release()
 	out.b = appendExecution(out.b, &settled)
@@ -159,7 +160,7 @@ func (s *Server) runAsync(c echo.Context, id string, request *execution.Request,
 			result = notAdmitted(err)
 		}
 		s.settle(x, result)
-		s.keep(x)
+		s.keep(x, nil)
 	})
 	h := c.Response().Header()
 	h.Set("Location", "/v1/executions/"+id)

@@ -197,6 +197,36 @@ func TestPanic(t *testing.T) {
 type brokenStore struct {
 	Store
 	lookups bool
+	room    chan struct{} // the queue of records is full until it is closed
+}
+
+func (b *brokenStore) Record(ctx context.Context, x meta.Execution) error {
+	if b.room != nil {
+		select {
+		case <-b.room:
+		case <-ctx.Done():
+			return meta.ErrQueueFull
+		}
+	}
+	return b.Store.Record(ctx, x)
+}
+
+// A store that is behind does not delay answers, and loses nothing.
+func TestRecordsWait(t *testing.T) {
+	room := make(chan struct{})
+	s := newTestServer(t, func(o *Options) { o.Store = &brokenStore{Store: o.Store, room: room} })
+	x := s.post("hello").want(200).execution()
+	// Its own connection waits with the record, which slows who asks for too
+	// much; others do not.
+	s.client.CloseIdleConnections()
+	if got := s.do("GET", "/v1/executions/"+x.ID, "").want(200).execution(); got.Outcome != "ok" {
+		t.Errorf("%+v", got)
+	}
+	close(room)
+	s.idle()
+	if stored, err := s.options.Store.Execution(t.Context(), "", x.ID); err != nil || stored.Outcome != "ok" {
+		t.Errorf("%+v %v", stored, err)
+	}
 }
 
 func (b *brokenStore) Execution(ctx context.Context, tenant, id string) (x meta.Execution, err error) {
@@ -207,7 +237,7 @@ func (b *brokenStore) Execution(ctx context.Context, tenant, id string) (x meta.
 }
 
 func TestStoreFails(t *testing.T) {
-	s := newTestServer(t, func(o *Options) { o.Store = &brokenStore{o.Store, true} })
+	s := newTestServer(t, func(o *Options) { o.Store = &brokenStore{Store: o.Store, lookups: true} })
 	a := s.do("GET", "/v1/executions/ex00000000000000000000000000", "").problem(internalFault)
 	if strings.Contains(string(a.body), "secret") {
 		t.Errorf("%s", a.body)

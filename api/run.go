@@ -282,7 +282,7 @@ func (s *Server) abandon(x *run, err error) {
 	if recorded {
 		// It has been seen in lists; it must not stay running there.
 		s.settle(x, notAdmitted(err))
-		s.keep(x)
+		s.keep(x, nil)
 		return
 	}
 	s.runs.remove(x.id)
@@ -313,12 +313,15 @@ var ended = func() context.Context {
 // queue before its record is given up.
 const recordTimeout = 10 * time.Second
 
-// keep hands the record of a settled run to the store. It may wait, so the
-// answer goes first.
-func (s *Server) keep(x *run) {
+// keep hands the record of a settled run to the store. If the store's queue is
+// full it waits, but calls answer (unless nil) before that.
+func (s *Server) keep(x *run, answer func()) {
 	defer s.runs.remove(x.id)
 	err := s.options.Store.Record(ended, x.final)
 	if errors.Is(err, meta.ErrQueueFull) || errors.Is(err, context.Canceled) {
+		if answer != nil {
+			answer()
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 		defer cancel()
 		err = s.options.Store.Record(ctx, x.final)

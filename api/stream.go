@@ -146,7 +146,7 @@ func (s *Server) runStream(c echo.Context, id string, request *execution.Request
 			return
 		}
 		s.settle(x, result)
-		s.keep(x)
+		s.keep(x, nil)
 	})
 	// Nothing is answered before the first event, so that what is not admitted
 	// is answered with a problem.
