@@ -43,8 +43,8 @@ func TestChangedPages(t *testing.T) {
 		source string
 		limit  int
 	}{
-		{"1+2*3", 56},
-		{"export default () => ({ hello: 'world' })", 80},
+		{"1+2*3", 50},
+		{"export default () => ({ hello: 'world' })", 70},
 		{"new Response('hi').status", 60},
 		{"console.log('hello')", 90},
 		{"const a = []; for (let i = 0; i < 1000; i++) a.push({ i }); a.length", 120},
