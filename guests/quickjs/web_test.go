@@ -51,3 +51,32 @@ func TestWebClasses(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkWebClasses measures what the classes cost in the guest: ns/round is
+// for one round of the source, the loop and its share of a run included.
+func BenchmarkWebClasses(b *testing.B) {
+	const rounds = 2000
+	bootedImage(b) // not to be measured
+	for _, bench := range []struct{ name, source string }{
+		{"loop", ""},
+		{"response", "new Response('hi')"},
+		{"response with headers", "new Response('hi', { status: 201, headers: { 'x-a': '1', 'x-b': '2' } }).headers.get('x-a')"},
+		{"response text", "new Response('hi').text()"},
+		{"headers", "new Headers({ a: '1', b: '2' }).get('a')"},
+		{"request", "new Request('https://example.com/a?b=1', { method: 'POST', body: 'x' })"},
+		{"url", "new URL('https://example.com/a/b?c=1#d').pathname"},
+		{"search params", "new URLSearchParams('a=1&b=2').get('b')"},
+		{"clone", "structuredClone({ a: 1, b: [1, 2, { c: 'd' }] })"},
+		{"encode", "new TextEncoder().encode('hello world')"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			for b.Loop() {
+				l := run(b, program{source: "for (let i = 0; i < " + strconv.Itoa(rounds) + "; i++) { " + bench.source + " }\n0"})
+				if l.err != nil || len(l.failures) > 0 {
+					b.Fatal(l.err, l.failures)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rounds, "ns/round")
+		})
+	}
+}

@@ -37,9 +37,9 @@
 #ifndef BODY_H
 #define BODY_H
 
-#include "encoding.h"
 #include "mime.h"
 #include "url.h"
+#include "utf8.h"
 
 enum {
     HOOK_IS_STREAM,

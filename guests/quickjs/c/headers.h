@@ -7,7 +7,7 @@
 #ifndef HEADERS_H
 #define HEADERS_H
 
-#include "webidl.h"
+#include "pairs.h"
 
 static JSClassID headers_class;
 static JSClassID headers_iterator_class;

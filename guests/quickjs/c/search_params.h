@@ -4,7 +4,8 @@
 #ifndef SEARCH_PARAMS_H
 #define SEARCH_PARAMS_H
 
-#include "encoding.h"
+#include "pairs.h"
+#include "utf8.h"
 
 static JSClassID search_params_class;
 static JSClassID search_params_iterator_class;
