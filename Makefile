@@ -5,7 +5,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS   = -ldflags "-X main.version=$(VERSION)"
 
 # The linter's version; it is run from its module, nothing is installed.
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@2026.1
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # TUNED holds the flags that build with the tuned engine.
 include runtime/engine/tune/tune.mk

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,8 +70,8 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	lost, _ := json.Marshal(map[string]string{"reason": "the server stopped while it ran"})
-	if n, err := records.EndUnfinished(ctx, string(execution.InternalError), lost); err != nil {
+	outcome, lost := api.Interrupted()
+	if n, err := records.EndUnfinished(ctx, outcome, lost); err != nil {
 		return err
 	} else if n > 0 {
 		log.Warn("executions were under way when the server last stopped", "count", n)
@@ -88,7 +87,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		Executor: h.service, Store: records, Objects: artifacts,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
-		Log: log, Version: version,
+		Registry: newRegistry(h.runtime), Log: log, Version: version,
 	})
 	if err != nil {
 		return usageError{err}

@@ -183,3 +183,29 @@ func classify(err error) Outcome {
 	}
 	return InternalError
 }
+
+// Stats is how a runtime stands.
+type Stats struct {
+	Processors int   // guests that may run at once
+	Running    int   // guests that run
+	Waiting    int   // goroutines that wait for a processor: for admission, or for another turn
+	Queued     int   // of those, for admission
+	Lasting    int   // isolates that rest, or have run for a while
+	Resident   int64 // bytes of the process that are its own, when last looked at
+	Budget     int64 // of Resident: above it nothing is admitted
+}
+
+// Stats tells how the runtime stands.
+func (r *Runtime) Stats() Stats {
+	s := r.scheduler
+	s.mu.Lock()
+	stats := Stats{
+		Processors: r.config.Processors, Running: r.config.Processors - len(s.idle), Waiting: int(s.contended.Load()), Queued: s.queued,
+		Resident: r.pressure.resident.Load(), Budget: r.pressure.budget,
+	}
+	s.mu.Unlock()
+	r.pressure.mu.Lock()
+	stats.Lasting = len(r.pressure.live)
+	r.pressure.mu.Unlock()
+	return stats
+}
