@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (Guest) Wasm(ctx context.Context, cache string, progress isolate.Progress) 
 // not the machine that builds it.
 func moduleKey() string {
 	digest := sha256.New()
-	fmt.Fprintln(digest, "build 1", targetFlags, cFlags, cxxFlags, linkFlags)
+	fmt.Fprintln(digest, "build 2", targetFlags, cFlags, cxxFlags, linkFlags)
 	digest.Write(lockText)
 	digestTree(digest, sources, "c")
 	return hex.EncodeToString(digest.Sum(nil))[:32]
@@ -214,7 +215,34 @@ func build(ctx context.Context, cache string, progress isolate.Progress) ([]byte
 	if !bytes.HasPrefix(module, []byte("\x00asm\x01\x00\x00\x00")) {
 		return nil, ErrNotWasm
 	}
-	return module, nil
+	return dropDebug(module)
+}
+
+// dropDebug leaves out the debug sections, which hold paths of this machine.
+// The linker can only strip them together with the names of functions, and
+// the passes find functions by name.
+func dropDebug(module []byte) ([]byte, error) {
+	const header = 8
+	out := append([]byte(nil), module[:header]...)
+	for rest := module[header:]; len(rest) > 0; {
+		size, n := binary.Uvarint(rest[1:])
+		if n <= 0 || size > uint64(len(rest)-1-n) {
+			return nil, fmt.Errorf("%w: a section is cut short", ErrNotWasm)
+		}
+		section := rest[:1+n+int(size)]
+		rest = rest[len(section):]
+		if content := section[1+n:]; section[0] == 0 { // custom: a name comes first
+			length, m := binary.Uvarint(content)
+			if m <= 0 || length > uint64(len(content)-m) {
+				return nil, fmt.Errorf("%w: a custom section has no name", ErrNotWasm)
+			}
+			if name := content[m : m+int(length)]; string(name) != "name" {
+				continue
+			}
+		}
+		out = append(out, section...)
+	}
+	return out, nil
 }
 
 // A unit is one source file with the flags of its own.
