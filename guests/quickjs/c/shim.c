@@ -16,6 +16,8 @@
 #include "errors.h"
 #include "modules.h"
 #include "events.h"
+#include "result.h"
+#include "run.h"
 #include "native.h"
 #include "web.h"
 

@@ -1,0 +1,472 @@
+/*
+ * The run event: a script or a module, evaluated, awaited, answered; and the
+ * entry points by which the host delivers it and what it waits for.
+ */
+#ifndef RUN_H
+#define RUN_H
+
+/* Ends the event with the pending exception. */
+static void fail_event(JSContext *ctx)
+{
+    JSValue thrown = JS_GetException(ctx);
+    report_failure(ctx, ORIGIN_EVENT, thrown);
+    JS_FreeValue(ctx, thrown);
+    run_end(ctx);
+}
+
+/* Waits for a value as await does: promises and thenables. Consumes it. */
+static JSValue await_value(JSContext *ctx, JSValue v)
+{
+    JSValue promise = js_promise_resolve(ctx, ctx->promise_ctor, 1, vc(&v), 0);
+    JS_FreeValue(ctx, v);
+    return promise;
+}
+
+static JSValue wait_until(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    /* Every operation keeps the event from ending anyway, and a rejection that
+     * nobody handles is reported: nothing to keep. */
+    JSValue promise = await_value(ctx, js_dup(argv[0]));
+    if (JS_IsException(promise))
+        return promise;
+    JS_FreeValue(ctx, promise);
+    return JS_UNDEFINED;
+}
+
+static JSValue no_operation(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    return JS_UNDEFINED;
+}
+
+static const JSCFunctionListEntry context_functions[] = {
+    JS_CFUNC_DEF("waitUntil", 1, wait_until),
+    JS_CFUNC_DEF("passThroughOnException", 0, no_operation),
+};
+
+/* Classes can't be called. QuickJS has no mark for them but their source,
+ * which a method named "class" doesn't share: there, a parenthesis follows. */
+static bool is_class(JSValueConst v)
+{
+    if (!JS_IsObject(v) || JS_VALUE_GET_OBJ(v)->class_id != JS_CLASS_BYTECODE_FUNCTION)
+        return false;
+    JSFunctionBytecode *b = JS_VALUE_GET_OBJ(v)->u.func.function_bytecode;
+    return b->source && b->source_len > 5 && memcmp(b->source, "class", 5) == 0 && b->source[5] != '(';
+}
+
+/* The module is evaluated: its default export is the result, called if it is a
+ * function. */
+static JSValue module_result(JSContext *ctx)
+{
+    JSValue namespace = JS_GetModuleNamespace(ctx, run.entry);
+    if (JS_IsException(namespace))
+        return namespace;
+    JSValue v = JS_GetPropertyStr(ctx, namespace, "default");
+    JS_FreeValue(ctx, namespace);
+    if (!JS_IsFunction(ctx, v) || is_class(v))
+        return v;
+    JSValue env = guest_hook(ctx, "env");
+    JSValue args[3] = {js_dup(run.input), JS_UNDEFINED, JS_NewObject(ctx)};
+    args[1] = JS_IsUndefined(env) ? JS_NewObject(ctx) : JS_Call(ctx, env, JS_UNDEFINED, 0, NULL);
+    JS_FreeValue(ctx, env);
+    JSValue result = JS_EXCEPTION;
+    if (!JS_IsException(args[1]) && !JS_IsException(args[2]) &&
+        JS_SetPropertyFunctionList(ctx, args[2], context_functions, countof(context_functions)) == 0)
+        result = JS_Call(ctx, v, JS_UNDEFINED, 3, vc(args));
+    for (int i = 0; i < 3; i++)
+        JS_FreeValue(ctx, args[i]);
+    JS_FreeValue(ctx, v);
+    return result;
+}
+
+/* Lets the bootstrap turn a result into what it stands for (a Response into
+ * its parts); answers a promise. Consumes the value. */
+static JSValue present_result(JSContext *ctx, JSValue v)
+{
+    JSValue hook = JS_IsObject(v) ? guest_hook(ctx, "result") : JS_UNDEFINED;
+    if (JS_IsUndefined(hook))
+        return v;
+    JSValue presented = JS_Call(ctx, hook, JS_UNDEFINED, 1, vc(&v));
+    JS_FreeValue(ctx, hook);
+    JS_FreeValue(ctx, v);
+    return presented;
+}
+
+/* Advances the event as far as the promises that it waits for are settled.
+ * Answers whether anything happened. */
+static bool run_advance(JSContext *ctx)
+{
+    if (run.phase != RUN_EVALUATING && run.phase != RUN_AWAITING)
+        return false;
+    JSPromiseStateEnum state = JS_PromiseState(ctx, run.promise);
+    if (state == JS_PROMISE_PENDING)
+        return false;
+    JSValue v = JS_PromiseResult(ctx, run.promise);
+    if (state == JS_PROMISE_REJECTED) {
+        JS_Throw(ctx, v);
+        fail_event(ctx);
+        return true;
+    }
+    JS_FreeValue(ctx, run.promise);
+    run.promise = JS_UNDEFINED;
+    if (run.phase == RUN_EVALUATING) {
+        JSValue result;
+        if (run.module) {
+            JS_FreeValue(ctx, v);
+            result = module_result(ctx);
+        } else {
+            /* An async script fulfills with {value}. */
+            result = JS_GetPropertyStr(ctx, v, "value");
+            JS_FreeValue(ctx, v);
+        }
+        run.phase = RUN_AWAITING;
+        if (JS_IsObject(result)) {
+            result = await_value(ctx, result);
+            if (!JS_IsException(result)) {
+                JS_PromiseMarkAsHandled(ctx, result);
+                run.promise = result;
+                run.module = false;
+                return true;
+            }
+        }
+        if (JS_IsException(result)) {
+            fail_event(ctx);
+            return true;
+        }
+        v = result;
+    } else if (JS_IsObject(v)) {
+        JSValue presented = present_result(ctx, js_dup(v));
+        if (JS_IsException(presented)) {
+            JS_FreeValue(ctx, v);
+            fail_event(ctx);
+            return true;
+        }
+        if (JS_IsPromise(presented)) {
+            JS_PromiseMarkAsHandled(ctx, presented);
+            JS_FreeValue(ctx, v);
+            run.promise = presented;
+            return true;
+        }
+        JS_FreeValue(ctx, v);
+        v = presented;
+    }
+    run.phase = RUN_ANSWERED;
+    answer_value(ctx, v);
+    JS_FreeValue(ctx, v);
+    return true;
+}
+
+/* Calls a hook that takes nothing. True if it was there. */
+static bool call_hook(JSContext *ctx, const char *name)
+{
+    JSValue hook = guest_hook(ctx, name);
+    if (JS_IsUndefined(hook))
+        return false;
+    JSValue v = JS_Call(ctx, hook, JS_UNDEFINED, 0, NULL);
+    JS_FreeValue(ctx, hook);
+    if (JS_IsException(v))
+        uncaught_exception(ctx);
+    JS_FreeValue(ctx, v);
+    return true;
+}
+
+/* Runs all there is to run after something was delivered. */
+static int turn(JSContext *ctx)
+{
+    /* The event's own promise comes first: that it rejected is not also a
+     * rejection that nobody handled. */
+    do
+        pump(ctx);
+    while (run_advance(ctx) || report_rejection(ctx));
+    if (run.phase == RUN_ENDED)
+        return STATUS_DONE;
+    if (operations.counted)
+        return STATUS_PENDING;
+    /* Nothing is under way any more. */
+    if (run.phase == RUN_EVALUATING || run.phase == RUN_AWAITING) {
+        JS_ThrowPlainError(ctx, run.phase == RUN_EVALUATING && !run.module
+                                    ? "The script awaits a promise that never settles"
+                                    : "The module awaits a promise that never settles");
+        fail_event(ctx);
+        return STATUS_DONE;
+    }
+    if (call_hook(ctx, "beforeExit")) {
+        do
+            pump(ctx);
+        while (report_rejection(ctx));
+        if (run.phase != RUN_ENDED && operations.counted)
+            return STATUS_PENDING;
+    }
+    if (run.phase != RUN_ENDED)
+        call_hook(ctx, "exit");
+    run.phase = RUN_ENDED;
+    return STATUS_DONE;
+}
+
+/* ---- the run event ----------------------------------------------------- */
+
+/* Whether the source has import or export as a word: only then can it be a
+ * module. */
+static bool mentions_module_syntax(const char *s, size_t n)
+{
+    for (size_t i = 0; i + 6 <= n; i++) {
+        if ((s[i] != 'i' || memcmp(s + i, "import", 6)) && (s[i] != 'e' || memcmp(s + i, "export", 6)))
+            continue;
+        bool starts = i == 0 || !lre_is_id_continue_byte((uint8_t)s[i - 1]);
+        bool ends = i + 6 == n || !lre_is_id_continue_byte((uint8_t)s[i + 6]);
+        if (starts && ends)
+            return true;
+    }
+    return false;
+}
+
+/* Compiles as an async script: a function object, or an exception. */
+static JSValue compile_script(JSContext *ctx, const char *name, const char *source, size_t length)
+{
+    return JS_Eval(ctx, source, length, name,
+                   JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_ASYNC | JS_EVAL_FLAG_COMPILE_ONLY);
+}
+
+/* Starts the program: leaves the promise of its evaluation in run. */
+static void run_start(JSContext *ctx, uint8_t kind, const char *name, const char *source, size_t length)
+{
+    JSValue code = JS_UNDEFINED;
+    if (kind != RUN_MODULE) {
+        code = compile_script(ctx, name, source, length);
+        if (JS_IsException(code) && kind == RUN_DETECT && mentions_module_syntax(source, length)) {
+            /* Only a module may say import or export at its top level. Where
+             * neither form compiles, the module's error is the one that helps:
+             * the script's would name the first import. */
+            drop_exception(ctx);
+            kind = RUN_MODULE;
+        }
+    }
+    run.module = kind == RUN_MODULE;
+    run.phase = RUN_EVALUATING;
+    if (run.module) {
+        JSModuleDef *m = module_compile(ctx, name, source, length, true);
+        code = m ? JS_MKPTR(JS_TAG_MODULE, m) : JS_EXCEPTION;
+        if (m) {
+            js_dup(code);
+            run.entry = m;
+        }
+    } else if (!JS_IsException(code)) {
+        JSValue global = JS_GetGlobalObject(ctx);
+        if (JS_DefinePropertyValueStr(ctx, global, "input", js_dup(run.input),
+                                      JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0) {
+            JS_FreeValue(ctx, code);
+            code = JS_EXCEPTION;
+        }
+        JS_FreeValue(ctx, global);
+    }
+    JSValue promise = JS_IsException(code) ? code : JS_EvalFunction(ctx, code);
+    if (JS_IsException(promise)) {
+        fail_event(ctx);
+        return;
+    }
+    /* Its rejection is the event's own failure, not an unhandled one. */
+    JS_PromiseMarkAsHandled(ctx, promise);
+    run.promise = promise;
+}
+
+/* An array of strings. */
+static JSValue reader_strings(Reader *r, JSContext *ctx)
+{
+    JSValue array = JS_NewArray(ctx);
+    uint32_t n = reader_u32(r);
+    for (uint32_t i = 0; i < n && !r->failed && !JS_IsException(array); i++) {
+        if (JS_DefinePropertyValueUint32(ctx, array, i, reader_string(r, ctx), JS_PROP_C_W_E) < 0) {
+            JS_FreeValue(ctx, array);
+            array = JS_EXCEPTION;
+        }
+    }
+    return array;
+}
+
+/* An object of strings. */
+static JSValue reader_record(Reader *r, JSContext *ctx)
+{
+    JSValue object = JS_NewObject(ctx);
+    uint32_t n = reader_u32(r);
+    for (uint32_t i = 0; i < n && !r->failed && !JS_IsException(object); i++) {
+        uint32_t length;
+        const char *name = (const char *)reader_bytes(r, &length);
+        JSAtom atom = JS_NewAtomLen(ctx, name, length);
+        JSValue value = reader_string(r, ctx);
+        int failed = atom == JS_ATOM_NULL || JS_DefinePropertyValue(ctx, object, atom, value, JS_PROP_C_W_E) < 0;
+        JS_FreeAtom(ctx, atom);
+        if (failed) {
+            JS_FreeValue(ctx, object);
+            object = JS_EXCEPTION;
+        }
+    }
+    return object;
+}
+
+/* Hands the bootstrap what the program is told: hook start({name, args, env,
+ * cwd}). Consumes the values. -1 with an exception pending. */
+static int announce_run(JSContext *ctx, const char *name, JSValue args, JSValue env, JSValue cwd)
+{
+    JSValue info = JS_NewObject(ctx);
+    int failed = JS_IsException(info) || JS_IsException(args) || JS_IsException(env) || JS_IsException(cwd);
+    if (failed) {
+        JS_FreeValue(ctx, args);
+        JS_FreeValue(ctx, env);
+        JS_FreeValue(ctx, cwd);
+    } else {
+        failed |= JS_DefinePropertyValueStr(ctx, info, "args", args, JS_PROP_C_W_E) < 0;
+        failed |= JS_DefinePropertyValueStr(ctx, info, "env", env, JS_PROP_C_W_E) < 0;
+        failed |= JS_DefinePropertyValueStr(ctx, info, "cwd", cwd, JS_PROP_C_W_E) < 0;
+        failed |= JS_DefinePropertyValueStr(ctx, info, "name", JS_NewString(ctx, name), JS_PROP_C_W_E) < 0;
+    }
+    JSValue hook = failed ? JS_UNDEFINED : guest_hook(ctx, "start");
+    if (!JS_IsUndefined(hook)) {
+        JSValue v = JS_Call(ctx, hook, JS_UNDEFINED, 1, vc(&info));
+        failed |= JS_IsException(v);
+        JS_FreeValue(ctx, v);
+        JS_FreeValue(ctx, hook);
+    }
+    JS_FreeValue(ctx, info);
+    return failed ? -1 : 0;
+}
+
+static int event_run(JSContext *ctx, Reader *r)
+{
+    uint8_t flags = reader_u8(r);
+    uint8_t kind = reader_u8(r);
+    uint32_t name_length, length, input_length;
+    const char *name_bytes = (const char *)reader_bytes(r, &name_length);
+    const char *source_bytes = (const char *)reader_bytes(r, &length);
+    const char *input = (const char *)reader_bytes(r, &input_length);
+    if (r->failed || kind > RUN_MODULE)
+        return STATUS_MALFORMED;
+    guest.allow_eval = flags & RUN_ALLOW_EVAL;
+
+    /* QuickJS wants a NUL behind a source; and the message may be in the
+     * mailbox, which the first operation overwrites. */
+    char *name = malloc((size_t)name_length + 3);
+    char *source = malloc((size_t)length + 1);
+    char *json = malloc((size_t)input_length + 1);
+    if (!name || !source || !json)
+        return STATUS_NO_MEMORY; /* the life ends here: nothing to free */
+    memcpy(name, name_bytes, name_length);
+    name[name_length] = 0;
+    if (is_internal_name(name)) { /* a file may be called so; it is not one of ours */
+        memmove(name + 2, name, (size_t)name_length + 1);
+        memcpy(name, "./", 2);
+    }
+    memcpy(source, source_bytes, length);
+    source[length] = 0;
+    memcpy(json, input, input_length);
+    json[input_length] = 0;
+    JSValue args = reader_strings(r, ctx);
+    JSValue env = reader_record(r, ctx);
+    JSValue cwd = reader_string(r, ctx);
+    if (r->failed)
+        return STATUS_MALFORMED;
+
+    run.input = input_length ? JS_ParseJSON(ctx, json, input_length, "input") : JS_UNDEFINED;
+    free(json);
+    if (announce_run(ctx, name, args, env, cwd) || JS_IsException(run.input)) {
+        run.input = JS_UNDEFINED;
+        fail_event(ctx);
+    } else {
+        run_start(ctx, kind, name, source, length);
+    }
+    free(name);
+    free(source);
+    return turn(ctx);
+}
+
+/* ---- entry points ------------------------------------------------------ */
+
+/* Delivers an event. A message that is not the mailbox's is freed. */
+HOST_EXPORT("event") int32_t guest_event(uint32_t kind, uint8_t *message, uint32_t length)
+{
+    if (run.phase != RUN_IDLE || kind != EVENT_RUN)
+        return STATUS_MALFORMED;
+    Reader r;
+    reader_init(&r, message, length);
+    int32_t status = event_run(guest.context, &r);
+    if (message != mailbox)
+        free(message);
+    return status;
+}
+
+/* Calls a timer's callback with the arguments in its array. */
+static void timer_fire(JSContext *ctx, Operation *o)
+{
+    JSValue callback = js_dup(o->resolve), args = js_dup(o->reject);
+    if (o->repeat) {
+        /* Settled at the host, so the same id may be started again. */
+        env_start(OP_SLEEP, operation_id(o), &o->interval, sizeof o->interval);
+    } else {
+        JSValue resolve = o->resolve, reject = o->reject;
+        operation_release(o);
+        JS_FreeValue(ctx, resolve);
+        JS_FreeValue(ctx, reject);
+    }
+    JSValue result;
+    JSValue *values;
+    uint32_t n;
+    if (JS_IsObject(args) && js_get_fast_array(ctx, args, &values, &n))
+        result = JS_Call(ctx, callback, JS_UNDEFINED, (int)n, vc(values));
+    else
+        result = JS_Call(ctx, callback, JS_UNDEFINED, 0, NULL);
+    if (JS_IsException(result))
+        uncaught_exception(ctx);
+    JS_FreeValue(ctx, result);
+    JS_FreeValue(ctx, callback);
+    JS_FreeValue(ctx, args);
+}
+
+/* Completes an operation. A message that is not the mailbox's is freed. An id
+ * that is not under way is ignored. */
+HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *message, uint32_t length)
+{
+    JSContext *ctx = guest.context;
+    if (run.phase == RUN_IDLE)
+        return STATUS_MALFORMED;
+    Operation *o = run.phase == RUN_ENDED ? NULL : operation_find(id);
+    if (o && o->timer && ok) {
+        timer_fire(ctx, o);
+    } else if (o) {
+        JSValue resolve = o->resolve, reject = o->reject;
+        bool timer = o->timer;
+        operation_release(o);
+        JSValue v;
+        if (ok) {
+            v = JS_NewUint8ArrayCopy(ctx, message, length);
+        } else {
+            Reader r;
+            reader_init(&r, message, length);
+            /* Making an error may call the host, which writes to the mailbox. */
+            uint8_t *copy = message == mailbox ? malloc(length + 1) : NULL;
+            if (copy) {
+                memcpy(copy, message, length);
+                reader_init(&r, copy, length);
+            }
+            v = error_from_record(ctx, &r, 0);
+            free(copy);
+        }
+        if (JS_IsException(v)) {
+            ok = 0;
+            v = JS_GetException(ctx);
+        }
+        if (timer) {
+            uncaught(ctx, ORIGIN_UNCAUGHT, v, JS_UNDEFINED);
+        } else {
+            JSValue result = JS_Call(ctx, ok ? resolve : reject, JS_UNDEFINED, 1, vc(&v));
+            if (JS_IsException(result))
+                uncaught_exception(ctx);
+            JS_FreeValue(ctx, result);
+        }
+        JS_FreeValue(ctx, v);
+        JS_FreeValue(ctx, resolve);
+        JS_FreeValue(ctx, reject);
+    }
+    if (message != mailbox)
+        free(message);
+    return turn(ctx);
+}
+
+#endif
