@@ -11,6 +11,7 @@ import (
 	"mayfly/host/bundle"
 	"mayfly/host/op"
 	"mayfly/host/vfs"
+	"mayfly/runtime/engine"
 	"mayfly/runtime/isolate"
 )
 
@@ -78,7 +79,11 @@ func errorRecord(err error) *op.ErrorRecord {
 // artifacts.
 func (b *sandbox) settle(ctx context.Context, id string, report isolate.Report) *Result {
 	r := &Result{Outcome: report.Outcome, ExitCode: b.code, Truncated: []string{}}
-	switch report.Outcome {
+	var trap *engine.Trap
+	if report.Outcome == InternalError && b.memory && errors.As(report.Err, &trap) {
+		r.Outcome = ExceededMemory // the guest said so before it gave up
+	}
+	switch r.Outcome {
 	case OK:
 		r.Outcome = b.ownOutcome()
 		r.Error = b.failed
@@ -87,7 +92,7 @@ func (b *sandbox) settle(ctx context.Context, id string, report isolate.Report) 
 		b.service.config.Log.Error("internal error of an execution", "id", r.InternalID, "execution", id, "err", report.Err)
 		r.Error = &Error{Name: "InternalError", Message: "the server failed to run this program; its log has the reason under " + r.InternalID}
 	default:
-		r.Error = &Error{Name: "LimitError", Message: report.Reason()}
+		r.Error = b.limitError(r.Outcome, report)
 	}
 	if b.code != 0 && r.Outcome == OK {
 		r.Outcome = Exception
@@ -124,6 +129,17 @@ func (b *sandbox) settle(ctx context.Context, id string, report isolate.Report) 
 	b.emit(Event{Usage: &r.Usage})
 	b.emit(Event{End: r})
 	return r
+}
+
+// limitError says which limit ended a program, or what it said itself.
+func (b *sandbox) limitError(outcome Outcome, report isolate.Report) *Error {
+	if reason := report.Reason(); reason != "" {
+		return &Error{Name: "LimitError", Message: reason}
+	}
+	if b.failed != nil {
+		return b.failed
+	}
+	return &Error{Name: "LimitError", Message: "the program ended with " + string(outcome)}
 }
 
 // ownOutcome is the outcome of a program that came to its end by itself.

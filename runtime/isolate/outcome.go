@@ -77,6 +77,10 @@ type ended struct {
 
 func (e *ended) Error() string { return string(e.outcome) + ": " + e.why }
 
+// ErrMemory is wrapped by the error of a guest whose memory did not suffice
+// for what the host wanted to tell it.
+var ErrMemory = errors.New("the guest is out of memory")
+
 // ErrOverloaded is wrapped by an [OverloadError].
 var ErrOverloaded = errors.New("overloaded")
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"mayfly/runtime/engine"
 	"mayfly/runtime/snapshot"
@@ -24,6 +25,8 @@ type Program struct {
 	memoryBytes uint32   // of it that are left above the image
 	globals     []string // the module's mutable globals, by export name
 	fuel        int32    // between two yields
+	derived     bool     // module belongs to another program
+	closed      atomic.Bool
 }
 
 // Prepare makes a guest ready: fetches and builds its module if need be,
@@ -123,16 +126,25 @@ func (p *Program) boot(ctx context.Context, memory *snapshot.Memory, digest snap
 	if err := p.guest.Boot(ctx, machine, cache, progress); err != nil {
 		return nil, err
 	}
-	var globals []snapshot.Global
-	for _, name := range p.globals {
+	globals, err := p.readGlobals(instance)
+	if err != nil {
+		return nil, err
+	}
+	// All that the guest left is in the image, so that its heap begins clean.
+	return snapshot.NewImage(digest, used(memory.Bytes()), globals)
+}
+
+// readGlobals are the values of an instance's globals.
+func (p *Program) readGlobals(instance engine.Instance) ([]snapshot.Global, error) {
+	globals := make([]snapshot.Global, len(p.globals))
+	for i, name := range p.globals {
 		g, err := instance.Global(name)
 		if err != nil {
 			return nil, err
 		}
-		globals = append(globals, snapshot.Global{Name: name, Bits: g.Get()})
+		globals[i] = snapshot.Global{Name: name, Bits: g.Get()}
 	}
-	// All that the guest left is in the image, so that its heap begins clean.
-	return snapshot.NewImage(digest, used(memory.Bytes()), globals)
+	return globals, nil
 }
 
 // used is memory without the zeros at its end, in whole pages.
@@ -155,9 +167,37 @@ func (p *Program) Digest() string { return p.image.Digest().String() }
 // Name is the guest's name.
 func (p *Program) Name() string { return p.guest.Name() }
 
-// Close releases image and code. No isolate of it may be left.
+// Close releases the image, and the code unless the program was derived. No
+// isolate of it may be left. Clean slots go when their processor is next used.
 func (p *Program) Close() error {
-	return errors.Join(p.image.Close(), p.module.Close())
+	p.closed.Store(true)
+	programsClosed.Add(1)
+	err := p.image.Close()
+	if !p.derived {
+		err = errors.Join(err, p.module.Close())
+	}
+	return err
+}
+
+// programsClosed counts the programs that were closed: a processor that has
+// seen fewer looks through its clean slots.
+var programsClosed atomic.Int64
+
+// derive makes a program of the state that a slot is in.
+func (p *Program) derive(s *slot) (*Program, error) {
+	globals, err := p.readGlobals(s.instance)
+	if err != nil {
+		return nil, err
+	}
+	delta, err := s.memory.Capture(globals)
+	if err != nil {
+		return nil, err
+	}
+	d := &Program{guest: p.guest, module: p.module, options: p.options, size: p.size, globals: p.globals, fuel: p.fuel, derived: true}
+	if d.image, err = p.image.With(delta); err != nil {
+		return nil, err
+	}
+	return d.ready()
 }
 
 // newSlot makes a clean slot.

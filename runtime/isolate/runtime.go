@@ -97,8 +97,28 @@ func (r *Runtime) memoryBytes(job *Job) uint32 {
 // it. The error is an [*OverloadError] when the job was not admitted, and nil
 // otherwise.
 func (r *Runtime) Run(ctx context.Context, job Job) (Report, error) {
+	return r.run(ctx, &job, nil)
+}
+
+// Derive runs one event in a fresh isolate, as Run does, and makes a program of
+// the state that it leaves: isolates of it are clones of that state. The event
+// has to leave nothing pending, and nothing in memory that its clones must not
+// share: no time, randomness or secret. The program is nil unless the outcome
+// is OK. Close it when it is no longer used; it doesn't outlive the one it was
+// derived from.
+func (r *Runtime) Derive(ctx context.Context, job Job) (*Program, Report, error) {
+	var derived *Program
+	report, err := r.run(ctx, &job, func(s *slot) (err error) {
+		derived, err = job.Program.derive(s)
+		return err
+	})
+	return derived, report, err
+}
+
+// run is Run; then, if not nil, sees the slot of an isolate that ended well.
+func (r *Runtime) run(ctx context.Context, job *Job, then func(*slot) error) (Report, error) {
 	asked := time.Now()
-	iso := &Isolate{rt: r, job: &job, ctx: ctx}
+	iso := &Isolate{rt: r, job: job, ctx: ctx}
 	if err := r.admit(iso); err != nil {
 		var overload *OverloadError
 		if errors.As(err, &overload) {
@@ -113,7 +133,9 @@ func (r *Runtime) Run(ctx context.Context, job Job) (Report, error) {
 	var err error
 	if iso.slot, err = iso.proc.take(job.Program); err == nil {
 		iso.slot.instance.SetData(Port(iso))
-		err = iso.run()
+		if err = iso.run(); err == nil && then != nil {
+			err = then(iso.slot)
+		}
 		iso.slot.instance.SetData(nil)
 		r.putBack(iso, err)
 	}
@@ -178,7 +200,7 @@ func classify(err error) Outcome {
 		return e.outcome
 	}
 	var trap *engine.Trap
-	if errors.As(err, &trap) && trap.Code == engine.TrapStackOverflow {
+	if errors.Is(err, ErrMemory) || errors.As(err, &trap) && trap.Code == engine.TrapStackOverflow {
 		return ExceededMemory // the wasm stack counts as the guest's memory
 	}
 	return InternalError

@@ -17,6 +17,8 @@ import (
 type processor struct {
 	clean  map[*Program][]*slot // clean slots, last in first out
 	random *rand.ChaCha8        // seeds of clones
+
+	closedSeen int64 // programsClosed when the clean slots were looked through
 }
 
 func newProcessor() *processor {

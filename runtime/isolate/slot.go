@@ -22,12 +22,28 @@ const keepClean = 32
 
 // take is a clean slot of the program.
 func (p *processor) take(program *Program) (*slot, error) {
+	if n := programsClosed.Load(); n != p.closedSeen {
+		p.closedSeen = n
+		p.sweep()
+	}
 	if l := p.clean[program]; len(l) > 0 {
 		s := l[len(l)-1]
 		p.clean[program] = l[:len(l)-1]
 		return s, nil
 	}
 	return program.newSlot()
+}
+
+// sweep closes the slots of programs that were closed.
+func (p *processor) sweep() {
+	for program, slots := range p.clean {
+		if program.closed.Load() {
+			for _, s := range slots {
+				s.close()
+			}
+			delete(p.clean, program)
+		}
+	}
 }
 
 // give puts a clean slot where the next isolate finds it.
