@@ -211,8 +211,10 @@ func (iso *Isolate) next(status Status) (s settlement, more bool, err error) {
 func (iso *Isolate) rest() error {
 	iso.job.Host.Flush()
 	iso.account()
-	iso.list()
-	iso.measure()
+	if !iso.listed || iso.usage.CPU-iso.measured > restInterval {
+		iso.list()
+		iso.measure()
+	}
 	iso.rt.scheduler.release(iso.proc, iso.job.Tenant, iso.uncharged())
 	iso.proc = nil
 	runtime.UnlockOSThread()
@@ -294,11 +296,12 @@ func (iso *Isolate) Yield() {
 	}
 }
 
-// Memory is measured at yields after this much processor time; a guest may
-// change memorySlack more than its limit (its stack, its allocator's rounding)
-// before it is stopped.
+// Memory is measured after this much processor time: at yields, and before a
+// guest rests. It may change memorySlack more than its limit (its stack, its
+// allocator's rounding) before it is stopped.
 const (
 	memoryInterval = 10 * time.Millisecond
+	restInterval   = time.Millisecond
 	memorySlack    = 2 << 20
 )
 

@@ -20,6 +20,8 @@ type Config struct {
 	Quantum        time.Duration // processor time after which others are let in; 0: 2 ms
 	QueuePerTenant int           // executions of a tenant that wait for admission; 0: 256
 	QueueTotal     int           // executions that wait for admission in all; 0: 4096
+	LivePerTenant  int           // isolates of a tenant that may be under way, running or resting; 0: 1,000
+	LiveTotal      int           // isolates that may be under way in all; 0: 4,000
 	QueueWait      time.Duration // longest wait for admission; 0: 30 s
 	MemoryBudget   int64         // bytes of resident memory above which nothing is admitted; 0: three quarters of what the machine or control group gives
 	SlotRuns       int           // isolates a slot serves before it is replaced; 0: 100,000
@@ -34,6 +36,8 @@ func (c Config) withDefaults() Config {
 	set(&c.Processors, runtime.NumCPU())
 	set(&c.QueuePerTenant, 256)
 	set(&c.QueueTotal, 4096)
+	set(&c.LivePerTenant, 1000)
+	set(&c.LiveTotal, 4000)
 	set(&c.SlotRuns, 100_000)
 	if c.Quantum == 0 {
 		c.Quantum = 2 * time.Millisecond
@@ -54,12 +58,12 @@ type Runtime struct {
 // New makes a runtime. Close it to end its watch over memory.
 func New(config Config) (*Runtime, error) {
 	config = config.withDefaults()
-	if config.Processors < 0 || config.Quantum < 0 || config.QueuePerTenant < 0 || config.QueueTotal < 0 || config.MemoryBudget < 0 {
+	if config.Processors < 0 || config.Quantum < 0 || config.QueuePerTenant < 0 || config.QueueTotal < 0 || config.LivePerTenant < 0 || config.LiveTotal < 0 || config.MemoryBudget < 0 {
 		return nil, fmt.Errorf("isolate: negative value in %+v", config)
 	}
 	r := &Runtime{
 		config:    config,
-		scheduler: newScheduler(config.Processors, config.QueuePerTenant, config.QueueTotal),
+		scheduler: newScheduler(&config),
 		pressure:  newPressure(config.MemoryBudget),
 	}
 	go r.pressure.watch()
@@ -142,7 +146,7 @@ func (r *Runtime) run(ctx context.Context, job *Job, then func(*slot) error) (Re
 	if iso.listed {
 		r.pressure.remove(iso)
 	}
-	r.scheduler.release(iso.proc, job.Tenant, iso.uncharged())
+	r.scheduler.end(iso.proc, job.Tenant, iso.uncharged())
 	iso.usage.Wall = time.Since(iso.admitted)
 	iso.usage.Queue = queue
 	r.scheduler.served(iso.usage.CPU)
@@ -158,15 +162,7 @@ func (r *Runtime) admit(iso *Isolate) (err error) {
 	if why := r.pressure.refuse(); why != "" {
 		return &OverloadError{why, false, time.Second}
 	}
-	s := r.scheduler
-	if p := s.tryAcquire(iso.job.Tenant); p != nil {
-		iso.proc = p
-		return nil
-	}
-	ctx, cancel := context.WithTimeoutCause(iso.ctx, r.config.QueueWait,
-		&OverloadError{fmt.Sprintf("no processor was free within %v", r.config.QueueWait), false, time.Second})
-	defer cancel()
-	iso.proc, err = s.acquire(ctx, iso.job.Tenant, true)
+	iso.proc, err = r.scheduler.acquire(iso.ctx, iso.job.Tenant, true)
 	return err
 }
 

@@ -34,6 +34,7 @@ type tenant struct {
 	waiting []*waiter     // first in, first out
 	running int           // processors held
 	queued  int           // executions waiting for admission
+	live    int           // isolates admitted and not ended
 }
 
 // A waiter is a goroutine that wants a processor.
@@ -47,7 +48,9 @@ type waiter struct {
 // processor time used (start-time fair queueing, Goyal et al. 1996, with the
 // measured use in place of a packet's length).
 type scheduler struct {
-	queuePerTenant, queueTotal int
+	queuePerTenant, queueTotal int // executions that may wait for admission
+	livePerTenant, liveTotal   int // isolates that may be under way, running or not
+	queueWait                  time.Duration
 
 	contended atomic.Int32 // waiters; read at every yield without the lock
 
@@ -56,13 +59,18 @@ type scheduler struct {
 	tenants map[string]*tenant // those that run or wait
 	virtual time.Duration      // of the tenant served last: newcomers start here
 	queued  int                // executions waiting for admission
+	live    int                // isolates admitted and not ended
 	sweepAt int                // number of tenants at which to look for some to forget
 	recent  time.Duration      // moving mean of a fresh execution's processor time
 }
 
-func newScheduler(processors, queuePerTenant, queueTotal int) *scheduler {
-	s := &scheduler{queuePerTenant: queuePerTenant, queueTotal: queueTotal, tenants: map[string]*tenant{}, sweepAt: 64}
-	for range processors {
+func newScheduler(c *Config) *scheduler {
+	s := &scheduler{
+		queuePerTenant: c.QueuePerTenant, queueTotal: c.QueueTotal, livePerTenant: c.LivePerTenant, liveTotal: c.LiveTotal,
+		queueWait: c.QueueWait,
+		tenants:   map[string]*tenant{}, sweepAt: 64,
+	}
+	for range c.Processors {
 		s.idle = append(s.idle, newProcessor())
 	}
 	return s
@@ -81,11 +89,11 @@ func (s *scheduler) enter(name string) *tenant {
 	return t
 }
 
-// leave forgets a tenant that neither runs nor waits, and isn't ahead of the
+// leave forgets a tenant that has nothing under way, and isn't ahead of the
 // others: on return it would start at the queue's virtual time anyway. The lock
 // is held.
 func (s *scheduler) leave(t *tenant) {
-	if t.running == 0 && len(t.waiting) == 0 && t.virtual <= s.virtual {
+	if t.live == 0 && t.running == 0 && len(t.waiting) == 0 && t.virtual <= s.virtual {
 		delete(s.tenants, t.name)
 	}
 }
@@ -99,26 +107,9 @@ func (s *scheduler) sweep() {
 	s.sweepAt = max(64, 2*len(s.tenants))
 }
 
-// tryAcquire is a processor if one is free and nobody waits.
-func (s *scheduler) tryAcquire(name string) *processor {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := len(s.idle)
-	if n == 0 || s.contended.Load() > 0 {
-		return nil
-	}
-	p := s.idle[n-1]
-	s.idle = s.idle[:n-1]
-	s.enter(name).running++
-	return p
-}
-
-// acquire waits for a processor. A fresh execution is admitted only while the
-// queues have room.
+// acquire waits for a processor. A fresh execution is admitted only while there
+// are not too many under way and the queues have room; it ends with end.
 func (s *scheduler) acquire(ctx context.Context, name string, fresh bool) (*processor, error) {
-	if p := s.tryAcquire(name); p != nil {
-		return p, nil
-	}
 	s.mu.Lock()
 	t := s.enter(name)
 	if fresh {
@@ -127,29 +118,60 @@ func (s *scheduler) acquire(ctx context.Context, name string, fresh bool) (*proc
 			s.mu.Unlock()
 			return nil, err
 		}
+		t.live++
+		s.live++
+	}
+	if n := len(s.idle); n > 0 && s.contended.Load() == 0 {
+		p := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		t.running++
+		s.mu.Unlock()
+		return p, nil
+	}
+	if fresh {
+		if err := s.queueRoomLocked(t); err != nil {
+			s.endLocked(t)
+			s.mu.Unlock()
+			return nil, err
+		}
 		t.queued++
 		s.queued++
 	}
 	w := &waiter{tenant: t, grant: make(chan *processor, 1), fresh: fresh}
 	s.enqueueLocked(w)
-	if n := len(s.idle); n > 0 { // it became free meanwhile
-		p := s.idle[n-1]
-		s.idle = s.idle[:n-1]
-		s.grantLocked(p)
-	}
 	s.mu.Unlock()
+	var patience <-chan time.Time // of those who wait for admission
+	if fresh && s.queueWait > 0 {
+		timer := time.NewTimer(s.queueWait)
+		defer timer.Stop()
+		patience = timer.C
+	}
+	var err error
 	select {
 	case p := <-w.grant:
 		return p, nil
 	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-patience:
+		err = &OverloadError{fmt.Sprintf("no processor was free within %v", s.queueWait), false, time.Second}
 	}
 	if s.withdraw(w) {
-		return nil, context.Cause(ctx)
+		return nil, err
 	}
 	return <-w.grant, nil // granted meanwhile: the caller looks at ctx itself
 }
 
 func (s *scheduler) roomLocked(t *tenant) error {
+	switch {
+	case s.livePerTenant > 0 && t.live-t.queued >= s.livePerTenant:
+		return &OverloadError{fmt.Sprintf("this tenant has %d executions under way already", t.live-t.queued), true, time.Second}
+	case s.liveTotal > 0 && s.live-s.queued >= s.liveTotal:
+		return &OverloadError{fmt.Sprintf("%d executions are under way already", s.live-s.queued), false, time.Second}
+	}
+	return nil
+}
+
+func (s *scheduler) queueRoomLocked(t *tenant) error {
 	switch {
 	case s.queuePerTenant > 0 && t.queued >= s.queuePerTenant:
 		return &OverloadError{fmt.Sprintf("this tenant has %d executions waiting already", t.queued), true, s.retryLocked(t.queued)}
@@ -181,7 +203,9 @@ func (s *scheduler) withdraw(w *waiter) bool {
 		if x == w {
 			w.tenant.waiting = append(w.tenant.waiting[:i], w.tenant.waiting[i+1:]...)
 			s.dequeuedLocked(w)
-			s.leave(w.tenant)
+			if w.fresh {
+				s.endLocked(w.tenant)
+			}
 			return true
 		}
 	}
@@ -196,19 +220,37 @@ func (s *scheduler) dequeuedLocked(w *waiter) {
 	}
 }
 
-// release gives a processor back, after used of processor time by the tenant.
+// release gives a processor back, after used of processor time by the tenant,
+// for an isolate that rests.
 func (s *scheduler) release(p *processor, name string, used time.Duration) {
 	s.mu.Lock()
+	s.releaseLocked(s.tenants[name], p, used)
+	s.mu.Unlock()
+}
+
+// end is release for an isolate that has ended.
+func (s *scheduler) end(p *processor, name string, used time.Duration) {
+	s.mu.Lock()
 	t := s.tenants[name]
+	s.releaseLocked(t, p, used)
+	s.endLocked(t)
+	s.mu.Unlock()
+}
+
+func (s *scheduler) endLocked(t *tenant) {
+	t.live--
+	s.live--
+	s.leave(t)
+}
+
+func (s *scheduler) releaseLocked(t *tenant, p *processor, used time.Duration) {
 	t.virtual += used
 	t.running--
 	if s.contended.Load() == 0 {
 		// Nobody is kept from anything: what was used needs no balancing.
 		s.virtual = max(s.virtual, t.virtual)
 	}
-	s.leave(t)
 	s.grantLocked(p)
-	s.mu.Unlock()
 }
 
 // grantLocked gives p to the waiter of the tenant that has used least, or to

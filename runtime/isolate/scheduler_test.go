@@ -29,22 +29,22 @@ func enqueue(t *testing.T, s *scheduler, name string, fresh bool) <-chan *proces
 }
 
 func TestSchedulerServesWhoUsedLeast(t *testing.T) {
-	s := newScheduler(1, 10, 10)
+	s := newScheduler(&Config{Processors: 1, QueuePerTenant: 10, QueueTotal: 10})
 	p, err := s.acquire(t.Context(), "heavy", true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := enqueue(t, s, "heavy", true)
 	light := enqueue(t, s, "light", true)
-	s.release(p, "heavy", 50*time.Millisecond)
+	s.end(p, "heavy", 50*time.Millisecond)
 	select {
 	case p = <-light:
 	case <-again:
 		t.Fatal("the tenant that had used 50 ms came before the one that had used none")
 	}
-	s.release(p, "light", time.Millisecond)
+	s.end(p, "light", time.Millisecond)
 	p = <-again
-	s.release(p, "heavy", time.Millisecond)
+	s.end(p, "heavy", time.Millisecond)
 	if n := len(s.tenants); n > 1 {
 		t.Errorf("%d tenants are remembered", n)
 	}
@@ -52,7 +52,7 @@ func TestSchedulerServesWhoUsedLeast(t *testing.T) {
 
 // A tenant that comes late doesn't get what it has not used meanwhile.
 func TestSchedulerGivesNoCreditForAbsence(t *testing.T) {
-	s := newScheduler(1, 100, 100)
+	s := newScheduler(&Config{Processors: 1, QueuePerTenant: 100, QueueTotal: 100})
 	p, _ := s.acquire(t.Context(), "old", true)
 	for range 100 { // old and other take turns for a while
 		c := enqueue(t, s, "other", false)
@@ -83,7 +83,7 @@ func TestSchedulerGivesNoCreditForAbsence(t *testing.T) {
 }
 
 func TestSchedulerBoundsItsQueues(t *testing.T) {
-	s := newScheduler(1, 2, 3)
+	s := newScheduler(&Config{Processors: 1, QueuePerTenant: 2, QueueTotal: 3})
 	p, _ := s.acquire(t.Context(), "a", true)
 	waiting := []<-chan *processor{enqueue(t, s, "a", true), enqueue(t, s, "a", true)}
 	var overload *OverloadError
@@ -99,8 +99,8 @@ func TestSchedulerBoundsItsQueues(t *testing.T) {
 	}
 	// One that runs already is let wait, whatever the queues hold.
 	waiting = append(waiting, enqueue(t, s, "a", false))
-	for len(waiting) > 0 {
-		s.release(p, holder(s), 0)
+	s.release(p, "a", 0) // the first one rests, and wants to go on
+	for {
 		for i, c := range waiting {
 			select {
 			case p = <-c:
@@ -110,9 +110,12 @@ func TestSchedulerBoundsItsQueues(t *testing.T) {
 			}
 			break
 		}
+		s.end(p, holder(s), 0)
+		if len(waiting) == 0 {
+			break
+		}
 	}
-	s.release(p, holder(s), 0)
-	if s.queued != 0 || len(s.idle) != 1 {
+	if s.queued != 0 || s.live != 0 || len(s.idle) != 1 {
 		t.Errorf("in the end %d are queued and %d processors are idle", s.queued, len(s.idle))
 	}
 }
@@ -130,7 +133,7 @@ func holder(s *scheduler) string {
 }
 
 func TestSchedulerLetsGoOfWhoGivesUp(t *testing.T) {
-	s := newScheduler(1, 10, 10)
+	s := newScheduler(&Config{Processors: 1, QueuePerTenant: 10, QueueTotal: 10})
 	p, _ := s.acquire(t.Context(), "a", true)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("gone")
@@ -138,30 +141,59 @@ func TestSchedulerLetsGoOfWhoGivesUp(t *testing.T) {
 	if _, err := s.acquire(ctx, "b", true); err != gone {
 		t.Errorf("got %v, want the cause of the end", err)
 	}
-	s.release(p, "a", 0)
+	s.end(p, "a", 0)
 	if s.contended.Load() != 0 || s.queued != 0 || len(s.idle) != 1 || len(s.tenants) != 0 {
 		t.Errorf("left behind: %d waiters, %d queued, %d tenants", s.contended.Load(), s.queued, len(s.tenants))
 	}
 }
 
+// Executions under way are bounded too: those that wait for a timer hold
+// memory, and those that spin would share the processors with ever more.
+func TestSchedulerBoundsWhatIsUnderWay(t *testing.T) {
+	s := newScheduler(&Config{Processors: 1, LivePerTenant: 2, LiveTotal: 3})
+	for _, name := range []string{"a", "a", "b"} {
+		p, err := s.acquire(t.Context(), name, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.release(p, name, 0) // it rests
+	}
+	var overload *OverloadError
+	if _, err := s.acquire(t.Context(), "a", true); !errors.As(err, &overload) || !overload.Tenant {
+		t.Errorf("third of a tenant that may have two: %v", err)
+	}
+	if _, err := s.acquire(t.Context(), "c", true); !errors.As(err, &overload) || overload.Tenant {
+		t.Errorf("fourth where there may be three: %v", err)
+	}
+	p, err := s.acquire(t.Context(), "a", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.end(p, "a", 0)
+	if p, err = s.acquire(t.Context(), "c", true); err != nil {
+		t.Errorf("after one has ended: %v", err)
+	}
+	s.end(p, "c", 0)
+}
+
 // Tenants that are named once each don't pile up.
 func TestSchedulerForgetsTenants(t *testing.T) {
-	s := newScheduler(2, 10, 10)
+	s := newScheduler(&Config{Processors: 2, QueuePerTenant: 10, QueueTotal: 10})
 	p, _ := s.acquire(t.Context(), "spinning", true)
 	for i := range 10_000 {
 		name := fmt.Sprint(i)
 		q, _ := s.acquire(t.Context(), name, true)
-		s.release(q, name, time.Duration(i)*time.Microsecond)
+		s.end(q, name, time.Duration(i)*time.Microsecond)
 	}
 	if n := len(s.tenants); n > 200 {
 		t.Errorf("%d tenants are remembered", n)
 	}
-	s.release(p, "spinning", 0)
+	s.end(p, "spinning", 0)
 }
 
 func TestSchedulerHammer(t *testing.T) {
 	const processors = 3
-	s := newScheduler(processors, 1000, 1000)
+	s := newScheduler(&Config{Processors: processors, QueuePerTenant: 1000, QueueTotal: 1000})
 	var running, most atomic.Int32
 	var wg sync.WaitGroup
 	for g := range 16 {
@@ -187,7 +219,11 @@ func TestSchedulerHammer(t *testing.T) {
 					running.Add(1)
 				}
 				running.Add(-1)
-				s.release(p, name, time.Microsecond)
+				if i%2 == 0 {
+					s.end(p, name, time.Microsecond)
+				} else {
+					s.release(p, name, time.Microsecond)
+				}
 			}
 		})
 	}
