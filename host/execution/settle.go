@@ -89,7 +89,12 @@ func (b *sandbox) settle(ctx context.Context, id string, report isolate.Report) 
 		r.Error = b.failed
 	case InternalError:
 		r.InternalID = rand.Text()[:12]
-		b.service.config.Log.Error("internal error of an execution", "id", r.InternalID, "execution", id, "err", report.Err)
+		log := b.service.config.Log.With("id", r.InternalID, "execution", id)
+		var bug *engine.HostPanic
+		if errors.As(report.Err, &bug) {
+			log = log.With("stack", string(bug.Stack))
+		}
+		log.Error("internal error of an execution", "err", report.Err)
 		r.Error = &Error{Name: "InternalError", Message: "the server failed to run this program; its log has the reason under " + r.InternalID}
 	default:
 		r.Error = b.limitError(r.Outcome, report)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -136,11 +137,16 @@ func (iso *Isolate) signal() {
 
 // run takes the isolate from its first turn to its end. It holds a processor
 // at the start and at the end. The error is an *ended, or what the engine gave.
-func (iso *Isolate) run() error {
+func (iso *Isolate) run() (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer func() { // the host's own methods may have a bug: it ends this isolate
+		if p := recover(); p != nil {
+			err = &engine.HostPanic{Value: p, Stack: debug.Stack()}
+		}
+	}()
 	iso.segment = threadCPU()
-	err := iso.slot.machine.Begin(Life{Seed: iso.proc.random.Uint64(), MemoryBytes: iso.rt.memoryBytes(iso.job)})
+	err = iso.slot.machine.Begin(Life{Seed: iso.proc.random.Uint64(), MemoryBytes: iso.rt.memoryBytes(iso.job)})
 	iso.usage.Startup += time.Since(iso.admitted) - iso.usage.Queue
 	status := Done
 	if err == nil {
