@@ -2,13 +2,16 @@ package main
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mayfly/runtime/isolate"
 )
 
-// newRegistry has the runtime's own metrics; the API adds those of requests.
+// newRegistry has the metrics of the process and of the runtime; the API adds
+// those of requests.
 func newRegistry(r *isolate.Runtime) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, m := range []struct {
 		name, help string
 		value      func(isolate.Stats) float64
