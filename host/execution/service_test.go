@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"mayfly/guests/quickjs"
 	"mayfly/host/egress"
 	"mayfly/host/execution"
@@ -57,7 +59,11 @@ func prepareAndRun(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	defer program.Close()
-	return m.Run(), nil
+	code = m.Run()
+	if code == 0 {
+		err = goleak.Find() // nothing that an execution started outlives its service
+	}
+	return code, err
 }
 
 // memoryObjects keeps objects in memory.
