@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mayfly/runtime/isolate"
+)
+
+// trivial is the program of the targets on isolates: a module whose default
+// export is a handler that makes a response. Its result is a number, because
+// a response as the result would be rendered as text for a reader, which is
+// another matter. expression is a smaller one, for comparison.
+const (
+	trivial    = `export default () => new Response("hi").status`
+	expression = `1+2*3`
+)
+
+// isolate measures the processor time of one run in a fresh isolate and of the
+// reset after it: all of this process, the garbage collector included.
+func (b *bench) isolate(ctx context.Context) ([]result, error) {
+	program, err := b.javascript(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	r, err := isolate.New(isolate.Config{Processors: 1})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	const batch = 1000
+	jobs := [2]isolate.Job{script(program, trivial), script(program, expression)}
+	var rounds [2][]float64
+	var guest [2][]time.Duration
+	for i := range pick(b.quick, 6, 41) {
+		for k, job := range jobs {
+			before := processCPU()
+			for range batch {
+				_, usage, err := runJob(ctx, r, job)
+				if err != nil {
+					return nil, err
+				}
+				guest[k] = append(guest[k], usage.CPU)
+			}
+			took := processCPU() - before
+			if i == 0 { // slots and caches were cold
+				guest[k] = guest[k][:0]
+				continue
+			}
+			rounds[k] = append(rounds[k], float64(took)/float64(time.Microsecond)/batch)
+		}
+	}
+	return []result{{
+		target:   target{what: "fresh isolate, trivial handler + reset, CPU p50", must: 50, aim: 15, unit: " µs"},
+		measured: median(rounds[0]), rounds: rounds[0],
+		detail: fmt.Sprintf("%s from source; process CPU per run, median of batches of %d on one core; the guest's turn alone: p50 %v, p99 %v; the same of %s: %.1f µs, p50 %v",
+			trivial, batch, quantile(guest[0], 0.5), quantile(guest[0], 0.99), expression, median(rounds[1]), quantile(guest[1], 0.5)),
+	}}, nil
+}
+
+// processCPU is the processor time of this process, user and system.
+func processCPU() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// rate measures how many fresh isolates a second run on one core and on two.
+func (b *bench) rate(ctx context.Context) ([]result, error) {
+	program, err := b.javascript(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	length := pick(b.quick, 500*time.Millisecond, 2*time.Second)
+	var one, two, ratio []float64
+	for i := range pick(b.quick, 4, 10) {
+		single, err := isolatesPerSecond(ctx, program, 1, length)
+		if err != nil {
+			return nil, err
+		}
+		double, err := isolatesPerSecond(ctx, program, 2, length)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			one, two, ratio = append(one, single), append(two, double), append(ratio, double/single)
+		}
+	}
+	rounds := fmt.Sprintf("%s; medians of %d rounds of %v", trivial, len(one), length)
+	results := []result{{
+		target:   target{what: "fresh isolates a second without HTTP, one core", must: 40_000, aim: 60_000, atLeast: true, unit: "/s"},
+		measured: median(one), rounds: one, detail: rounds,
+	}}
+	if runtime.NumCPU() >= 2 {
+		results = append(results, result{
+			target:   target{what: "the same on two cores against one", must: 1.7, aim: 1.95, atLeast: true, unit: "×"},
+			measured: median(ratio), rounds: ratio, detail: fmt.Sprintf("%s; two cores: %s/s", rounds, number(median(two))),
+		})
+	}
+	return results, nil
+}
+
+// isolatesPerSecond runs the trivial handler on so many cores for a while.
+func isolatesPerSecond(ctx context.Context, p *isolate.Program, cores int, length time.Duration) (float64, error) {
+	runtime.GOMAXPROCS(cores)
+	r, err := isolate.New(isolate.Config{Processors: cores})
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	runs := make([]int, cores)
+	errs := make([]error, cores)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for i := range cores {
+		wg.Go(func() {
+			job := script(p, trivial)
+			n := 0
+			for errs[i] == nil && time.Since(start) < length {
+				_, _, errs[i] = runJob(ctx, r, job)
+				n++
+			}
+			runs[i] = n
+		})
+	}
+	wg.Wait()
+	took := time.Since(start).Seconds()
+	total := 0
+	for i := range cores {
+		if errs[i] != nil {
+			return 0, errs[i]
+		}
+		total += runs[i]
+	}
+	return float64(total) / took, nil
+}
