@@ -53,6 +53,9 @@ type written struct {
 // collect lists the written files that match the request's patterns, in order
 // of their paths. cut says that there were more than are kept.
 func (b *sandbox) collect() (files []written, cut bool) {
+	if b.files.Usage().Inodes == 0 {
+		return nil, false
+	}
 	globs := b.request.Artifacts
 	if globs == nil {
 		globs = defaultArtifacts
