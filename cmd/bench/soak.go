@@ -35,7 +35,7 @@ var honest = []soaked{
 	{code: `const m = new Map(); for (let i = 0; i < 100; i++) m.set(i, i * input); let s = 0; for (const v of m.values()) s += v; s`, outcome: "ok",
 		result: func(n int) string { return strconv.Itoa(4950 * n) }},
 	{code: `await new Promise((resolve) => setTimeout(resolve, 1)); JSON.stringify([input])`, outcome: "ok", result: func(n int) string { return fmt.Sprintf(`"[%d]"`, n) }},
-	{code: `import fs from "node:fs"; fs.writeFileSync("mine", String(input)); export default () => [fs.readdirSync(".").join(), fs.readFileSync("mine", "utf8")]`, outcome: "ok",
+	{code: `import fs from "node:fs"; export default (n) => (fs.writeFileSync("mine", String(n)), [fs.readdirSync(".").join(), fs.readFileSync("mine", "utf8")])`, outcome: "ok",
 		result: func(n int) string { return fmt.Sprintf(`["mine","%d"]`, n) }},
 	{code: `export default async (n) => (await new Response(JSON.stringify({ n })).json()).n`, outcome: "ok", result: func(n int) string { return strconv.Itoa(n) }},
 	{code: `new URL("/a/../b?x=" + input, "http://example.org/").href`, outcome: "ok", result: func(n int) string { return fmt.Sprintf(`"http://example.org/b?x=%d"`, n) }},
