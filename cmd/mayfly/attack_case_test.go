@@ -123,8 +123,11 @@ func parseAttack(name, text string) (*attackCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	if unknown := data.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("unknown keys %v", unknown)
+	for _, key := range data.Undecoded() {
+		// What is inside of a free-form table is listed too.
+		if free := key[0] == "request" || len(key) > 1 && key[1] == "json"; !free {
+			return nil, fmt.Errorf("unknown key %v", key)
+		}
 	}
 	if c.Outcomes == nil {
 		c.Outcomes = []string{"ok"}
