@@ -116,20 +116,34 @@ func newClone(t testing.TB) *clone {
 	img := bootedImage(t)
 	c, _ := clones.Get().(*clone)
 	if c == nil {
-		c = &clone{image: img, memory: make(plainMemory, memoryPages<<16)}
-		in, err := img.module.Instantiate(context.Background(), c.memory)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.in = in
-		copy(c.memory, img.memory)
-		if c.machine, err = newMachine(in); err != nil {
-			t.Fatal(err)
-		}
+		c = img.clone(t)
 	} else if err := c.reset(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { clones.Put(c) })
+	return c
+}
+
+// clone is a new clone of the image.
+func (img *image) clone(t testing.TB) *clone {
+	t.Helper()
+	c := &clone{image: img, memory: make(plainMemory, memoryPages<<16)}
+	in, err := img.module.Instantiate(context.Background(), c.memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.in = in
+	copy(c.memory, img.memory)
+	for name, bits := range img.globals {
+		g, err := in.Global(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.Set(bits)
+	}
+	if c.machine, err = newMachine(in); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 
@@ -290,7 +304,12 @@ type program struct {
 // start runs a program until it first waits.
 func start(t testing.TB, p program) *life {
 	t.Helper()
-	c := newClone(t)
+	return begin(t, newClone(t), op.EventRun, p)
+}
+
+// begin delivers the event run or prepare to a clean clone.
+func begin(t testing.TB, c *clone, event op.Event, p program) *life {
+	t.Helper()
 	l := &life{host: &host{t: t, files: p.files, yield: p.yield}, t: t, clone: c}
 	c.in.SetData(isolate.Port(l.host))
 	if p.memory == 0 {
@@ -305,7 +324,7 @@ func start(t testing.TB, p program) *life {
 	}
 	message := (&op.RunMessage{Kind: p.kind, Name: name, Source: p.source, Input: []byte(p.input), AllowEval: p.eval,
 		Args: []string{"one", "two"}, Env: []op.Pair{{Name: "KEY", Value: "value"}}, Dir: "/work"}).Encode()
-	l.status, l.err = c.machine.Event(uint32(op.EventRun), message)
+	l.status, l.err = c.machine.Event(uint32(event), message)
 	return l
 }
 

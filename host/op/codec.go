@@ -253,7 +253,7 @@ func ReadError(r *Reader) (*ErrorRecord, error) {
 	}
 }
 
-// A RunMessage is the message of the run event.
+// A RunMessage is the message of the events run and prepare.
 type RunMessage struct {
 	AllowEval bool
 	Kind      RunKind
@@ -291,5 +291,19 @@ func (run *RunMessage) Encode() []byte {
 	w.Strs(run.Args)
 	w.Pairs(run.Env)
 	w.Str(run.Dir)
+	return w.Message()
+}
+
+// An InvokeMessage is the message of the invoke event.
+type InvokeMessage struct {
+	Input []byte // JSON; empty is undefined
+	Env   []Pair // added to what the program was prepared with
+}
+
+// Encode is the message.
+func (invoke *InvokeMessage) Encode() []byte {
+	w := NewWriter(make([]byte, 0, 8+len(invoke.Input)))
+	w.Bytes(invoke.Input)
+	w.Pairs(invoke.Env)
 	return w.Message()
 }

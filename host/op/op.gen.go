@@ -142,6 +142,16 @@ const (
 	//	in:  u8 flags (1 allow eval), u8 kind (0 detect, 1 script, 2 module), str name, str source, bytes input (JSON, empty: undefined), list<str> args, list<str name, str value> env, str cwd
 	//	out: nothing
 	EventRun Event = 1
+	// EventPrepare: evaluates a program up to the function that is its default export (a module) or its value (a script), and rests, so that the state can be captured; guests answer with fail, or with nothing.
+	//
+	//	in:  as run; the input is ignored
+	//	out: nothing
+	EventPrepare Event = 2
+	// EventInvoke: calls the prepared function with input, env and context; guests answer as to run.
+	//
+	//	in:  bytes input (JSON, empty: undefined), list<str name, str value> env (added to what prepare had)
+	//	out: nothing
+	EventInvoke Event = 3
 )
 
 var opNames = map[Op]string{
@@ -173,5 +183,7 @@ var opNames = map[Op]string{
 }
 
 var eventNames = map[Event]string{
-	EventRun: "run",
+	EventRun:     "run",
+	EventPrepare: "prepare",
+	EventInvoke:  "invoke",
 }

@@ -115,7 +115,7 @@ static void write_stack(Writer *w, JSContext *ctx, JSValueConst error)
 static void write_inspected(Writer *w, JSContext *ctx, JSValueConst v, size_t limit)
 {
     JSValue text = JS_UNDEFINED;
-    JSValue inspect = guest_hook(ctx, "inspect");
+    JSValue inspect = js_dup(guest.hooks[ON_INSPECT]);
     if (!JS_IsUndefined(inspect)) {
         text = JS_Call(ctx, inspect, JS_UNDEFINED, 1, &v);
         JS_FreeValue(ctx, inspect);

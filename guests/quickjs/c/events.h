@@ -9,7 +9,7 @@
 /* What event() and settle() answer. */
 enum { STATUS_DONE = 0, STATUS_PENDING = 1, STATUS_NO_MEMORY = 2, STATUS_MALFORMED = 3 };
 
-/* Flags of the run event. */
+/* Flags of the events run and prepare. */
 enum { RUN_ALLOW_EVAL = 1 };
 enum { RUN_DETECT = 0, RUN_SCRIPT = 1, RUN_MODULE = 2 };
 
@@ -17,6 +17,7 @@ enum { RUN_DETECT = 0, RUN_SCRIPT = 1, RUN_MODULE = 2 };
 static struct Run {
     enum { RUN_IDLE, RUN_EVALUATING, RUN_AWAITING, RUN_ANSWERED, RUN_ENDED } phase;
     bool module;
+    bool preparing;       /* the event is prepare: up to the function, no further */
     JSModuleDef *entry;   /* owned by the context's list of modules */
     JSValue promise;      /* of the evaluation, then of the result */
     JSValue input;
@@ -72,7 +73,7 @@ static void uncaught(JSContext *ctx, int origin, JSValueConst thrown, JSValueCon
 {
     if (run.phase == RUN_ENDED)
         return;
-    JSValue hook = is_out_of_memory(ctx, thrown) ? JS_UNDEFINED : guest_hook(ctx, "uncaught");
+    JSValue hook = is_out_of_memory(ctx, thrown) ? JS_UNDEFINED : js_dup(guest.hooks[ON_UNCAUGHT]);
     if (!JS_IsUndefined(hook)) {
         JSValue args[3] = {js_dup(thrown), JS_NewInt32(ctx, origin), js_dup(promise)};
         JSValue taken = JS_Call(ctx, hook, JS_UNDEFINED, 3, vc(args));

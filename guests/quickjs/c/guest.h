@@ -10,13 +10,21 @@
 #define INTERNAL_PREFIX "mayfly:"
 #define BUILTIN_PREFIX "node:"
 
+/* What the bootstrap wants to be called for; see native.h. */
+typedef enum EventHook {
+    ON_START, ON_ENV, ON_INVOKE, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
+    EVENT_HOOKS
+} EventHook;
+
 static struct Guest {
     JSRuntime *runtime;
     JSContext *context;
     bool booted;      /* the image is sealed: from now on user code runs */
-    bool allow_eval;  /* flag 1 of the run event; true during boot */
+    bool allow_eval;  /* flag 1 of the events run and prepare; true during boot */
     JSValue native;   /* the services object of the bootstrap */
-    JSValue hooks;    /* what the bootstrap wants to be called for; an object */
+    JSValue hooks[EVENT_HOOKS]; /* functions, or undefined */
+    JSValue execution; /* the third argument of a default export */
+    JSValue prepared; /* the function that the event prepare found, or undefined */
 } guest;
 
 static bool has_prefix(const char *s, const char *prefix)
@@ -28,23 +36,6 @@ static bool has_prefix(const char *s, const char *prefix)
 static bool is_internal_name(const char *name)
 {
     return has_prefix(name, INTERNAL_PREFIX) || has_prefix(name, BUILTIN_PREFIX);
-}
-
-/* A function of the hooks object, or undefined. Never throws. */
-static JSValue guest_hook(JSContext *ctx, const char *name)
-{
-    if (!JS_IsObject(guest.hooks))
-        return JS_UNDEFINED;
-    JSValue f = JS_GetPropertyStr(ctx, guest.hooks, name);
-    if (JS_IsException(f)) {
-        JS_FreeValue(ctx, JS_GetException(ctx));
-        return JS_UNDEFINED;
-    }
-    if (!JS_IsFunction(ctx, f)) {
-        JS_FreeValue(ctx, f);
-        return JS_UNDEFINED;
-    }
-    return f;
 }
 
 #endif

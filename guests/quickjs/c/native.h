@@ -11,6 +11,7 @@
  *   timer(callback, delay, repeat, args) → id   a sleep with a callback; cancel clears it
  *   setHooks(object)                     functions that the guest calls, all optional:
  *     start({name, args, env, cwd})        the program is about to run
+ *     invoke(env)                          a prepared program gets more environment
  *     env() → object                       the env of a module's default export
  *     inspect(value) → string              a rendering for results and errors
  *     result(value) → value or promise     presents a result that is an object
@@ -116,8 +117,19 @@ static JSValue native_timer(JSContext *ctx, JSValueConst this_val, int argc, JSV
 
 static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    JS_FreeValue(ctx, guest.hooks);
-    guest.hooks = js_dup(argv[0]);
+    static const char *const names[EVENT_HOOKS] = {
+        [ON_START] = "start",   [ON_ENV] = "env",           [ON_INVOKE] = "invoke",
+        [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
+        [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
+    };
+    for (int i = 0; i < EVENT_HOOKS; i++) {
+        JSValue f = JS_GetPropertyStr(ctx, argv[0], names[i]);
+        if (JS_IsException(f))
+            return f;
+        JS_FreeValue(ctx, guest.hooks[i]);
+        guest.hooks[i] = JS_IsFunction(ctx, f) ? js_dup(f) : JS_UNDEFINED;
+        JS_FreeValue(ctx, f);
+    }
     return JS_UNDEFINED;
 }
 

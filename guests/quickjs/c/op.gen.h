@@ -32,6 +32,8 @@ enum {
 
 enum {
     EVENT_RUN = 1,
+    EVENT_PREPARE = 2,
+    EVENT_INVOKE = 3,
 };
 
 #endif

@@ -35,7 +35,7 @@ static JSValue error_from_record(JSContext *ctx, Reader *r, int depth)
     JSValue dom = JS_UNDEFINED;
     if (!named && guest.booted) {
         /* AbortError, TimeoutError, DataCloneError …: the web's names. */
-        JSValue make = guest_hook(ctx, "domException");
+        JSValue make = js_dup(guest.hooks[ON_DOM_EXCEPTION]);
         if (!JS_IsUndefined(make)) {
             JSValue args[2] = {JS_NewStringLen(ctx, message, message_length),
                                JS_NewStringLen(ctx, name, name_length)};

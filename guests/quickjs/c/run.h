@@ -1,6 +1,5 @@
 /*
- * The run event: a script or a module, evaluated, awaited, answered; and the
- * entry points by which the host delivers it and what it waits for.
+ * The run event: a script or a module, evaluated, awaited, answered.
  */
 #ifndef RUN_H
 #define RUN_H
@@ -53,36 +52,89 @@ static bool is_class(JSValueConst v)
     return b->source && b->source_len > 5 && memcmp(b->source, "class", 5) == 0 && b->source[5] != '(';
 }
 
-/* The module is evaluated: its default export is the result, called if it is a
- * function. */
-static JSValue module_result(JSContext *ctx)
+/* The third argument of a default export. A life has one event, so that one
+ * object, made at boot, does for all. */
+static int execution_init(JSContext *ctx)
+{
+    guest.execution = JS_NewObject(ctx);
+    if (JS_IsException(guest.execution))
+        return -1;
+    return JS_SetPropertyFunctionList(ctx, guest.execution, context_functions, countof(context_functions));
+}
+
+/* Calls a program's function with input, environment and execution context. */
+static JSValue call_export(JSContext *ctx, JSValueConst f)
+{
+    JSValue env = JS_UNDEFINED;
+    if (!JS_IsUndefined(guest.hooks[ON_ENV])) {
+        env = JS_Call(ctx, guest.hooks[ON_ENV], JS_UNDEFINED, 0, NULL);
+        if (JS_IsException(env))
+            return env;
+    }
+    JSValueConst args[3] = {run.input, env, guest.execution};
+    JSValue result = JS_Call(ctx, f, JS_UNDEFINED, 3, args);
+    JS_FreeValue(ctx, env);
+    return result;
+}
+
+/* The default export of the module, which is evaluated. */
+static JSValue module_default(JSContext *ctx)
 {
     JSValue namespace = JS_GetModuleNamespace(ctx, run.entry);
     if (JS_IsException(namespace))
         return namespace;
-    JSValue v = JS_GetPropertyStr(ctx, namespace, "default");
+    JSValue v = JS_GetProperty(ctx, namespace, JS_ATOM_default);
     JS_FreeValue(ctx, namespace);
-    if (!JS_IsFunction(ctx, v) || is_class(v))
-        return v;
-    JSValue env = guest_hook(ctx, "env");
-    JSValue args[3] = {js_dup(run.input), JS_UNDEFINED, JS_NewObject(ctx)};
-    args[1] = JS_IsUndefined(env) ? JS_NewObject(ctx) : JS_Call(ctx, env, JS_UNDEFINED, 0, NULL);
-    JS_FreeValue(ctx, env);
-    JSValue result = JS_EXCEPTION;
-    if (!JS_IsException(args[1]) && !JS_IsException(args[2]) &&
-        JS_SetPropertyFunctionList(ctx, args[2], context_functions, countof(context_functions)) == 0)
-        result = JS_Call(ctx, v, JS_UNDEFINED, 3, vc(args));
-    for (int i = 0; i < 3; i++)
-        JS_FreeValue(ctx, args[i]);
+    return v;
+}
+
+static bool is_callable(JSContext *ctx, JSValueConst v) { return JS_IsFunction(ctx, v) && !is_class(v); }
+
+/* What the evaluation came to: a module's default export, or the value of a
+ * script, which fulfills with {value}. Consumes that. */
+static JSValue evaluated(JSContext *ctx, JSValue v)
+{
+    JSValue value = run.module ? module_default(ctx) : JS_GetProperty(ctx, v, JS_ATOM_value);
     JS_FreeValue(ctx, v);
-    return result;
+    return value;
+}
+
+/* Keeps the function of a program that is prepared. Consumes it. */
+static void keep_prepared(JSContext *ctx, JSValue f)
+{
+    if (!JS_IsException(f) && !is_callable(ctx, f)) {
+        JS_FreeValue(ctx, f);
+        f = JS_ThrowTypeError(ctx, run.module ? "The module's default export is not a function"
+                                              : "The script's value is not a function");
+    }
+    if (JS_IsException(f)) {
+        fail_event(ctx);
+        return;
+    }
+    run.phase = RUN_ANSWERED;
+    guest.prepared = f;
+}
+
+/* Waits for what the program came to. Consumes it. */
+static void await_result(JSContext *ctx, JSValue result)
+{
+    run.phase = RUN_AWAITING;
+    run.module = false;
+    if (!JS_IsException(result))
+        result = await_value(ctx, result);
+    if (JS_IsException(result)) {
+        fail_event(ctx);
+        return;
+    }
+    JS_PromiseMarkAsHandled(ctx, result);
+    run.promise = result;
 }
 
 /* Lets the bootstrap turn a result into what it stands for (a Response into
  * its parts); answers a promise. Consumes the value. */
 static JSValue present_result(JSContext *ctx, JSValue v)
 {
-    JSValue hook = JS_IsObject(v) ? guest_hook(ctx, "result") : JS_UNDEFINED;
+    JSValue hook = JS_IsObject(v) ? js_dup(guest.hooks[ON_RESULT]) : JS_UNDEFINED;
     if (JS_IsUndefined(hook))
         return v;
     JSValue presented = JS_Call(ctx, hook, JS_UNDEFINED, 1, vc(&v));
@@ -109,31 +161,20 @@ static bool run_advance(JSContext *ctx)
     JS_FreeValue(ctx, run.promise);
     run.promise = JS_UNDEFINED;
     if (run.phase == RUN_EVALUATING) {
-        JSValue result;
-        if (run.module) {
-            JS_FreeValue(ctx, v);
-            result = module_result(ctx);
-        } else {
-            /* An async script fulfills with {value}. */
-            result = JS_GetPropertyStr(ctx, v, "value");
-            JS_FreeValue(ctx, v);
-        }
-        run.phase = RUN_AWAITING;
-        if (JS_IsObject(result)) {
-            result = await_value(ctx, result);
-            if (!JS_IsException(result)) {
-                JS_PromiseMarkAsHandled(ctx, result);
-                run.promise = result;
-                run.module = false;
-                return true;
-            }
-        }
-        if (JS_IsException(result)) {
-            fail_event(ctx);
+        JSValue result = evaluated(ctx, v);
+        if (run.preparing) {
+            keep_prepared(ctx, result);
             return true;
         }
-        v = result;
-    } else if (JS_IsObject(v)) {
+        if (run.module && is_callable(ctx, result)) {
+            JSValue f = result;
+            result = call_export(ctx, f);
+            JS_FreeValue(ctx, f);
+        }
+        await_result(ctx, result);
+        return true;
+    }
+    if (JS_IsObject(v)) {
         JSValue presented = present_result(ctx, js_dup(v));
         if (JS_IsException(presented)) {
             JS_FreeValue(ctx, v);
@@ -156,17 +197,38 @@ static bool run_advance(JSContext *ctx)
 }
 
 /* Calls a hook that takes nothing. True if it was there. */
-static bool call_hook(JSContext *ctx, const char *name)
+static bool call_hook(JSContext *ctx, EventHook hook)
 {
-    JSValue hook = guest_hook(ctx, name);
-    if (JS_IsUndefined(hook))
+    if (JS_IsUndefined(guest.hooks[hook]))
         return false;
-    JSValue v = JS_Call(ctx, hook, JS_UNDEFINED, 0, NULL);
-    JS_FreeValue(ctx, hook);
+    JSValue v = JS_Call(ctx, guest.hooks[hook], JS_UNDEFINED, 0, NULL);
     if (JS_IsException(v))
         uncaught_exception(ctx);
     JS_FreeValue(ctx, v);
     return true;
+}
+
+/* Ends the event prepare: what is at rest becomes an image. */
+static int prepare_end(JSContext *ctx)
+{
+    JS_RunGC(guest.runtime); /* which may have finalizers to call */
+    do
+        pump(ctx);
+    while (report_rejection(ctx));
+    if (run.phase != RUN_ENDED && operations.live) {
+        JS_ThrowPlainError(ctx, "The program has %u operations pending after its evaluation (timers, fetches, bodies); "
+                                "start them in the function that it exports", operations.live);
+        fail_event(ctx);
+    }
+    if (run.phase == RUN_ENDED) {
+        JS_FreeValue(ctx, guest.prepared);
+        guest.prepared = JS_UNDEFINED;
+        return STATUS_DONE;
+    }
+    JS_RunGC(guest.runtime);
+    run = (struct Run){.phase = RUN_IDLE, .promise = JS_UNDEFINED, .input = JS_UNDEFINED};
+    image_seal(guest.runtime);
+    return STATUS_DONE;
 }
 
 /* Runs all there is to run after something was delivered. */
@@ -179,6 +241,8 @@ static int turn(JSContext *ctx)
     while (run_advance(ctx) || report_rejection(ctx));
     if (run.phase == RUN_ENDED)
         return STATUS_DONE;
+    if (run.preparing && run.phase == RUN_ANSWERED)
+        return prepare_end(ctx);
     if (operations.counted)
         return STATUS_PENDING;
     /* Nothing is under way any more. */
@@ -189,7 +253,7 @@ static int turn(JSContext *ctx)
         fail_event(ctx);
         return STATUS_DONE;
     }
-    if (call_hook(ctx, "beforeExit")) {
+    if (call_hook(ctx, ON_BEFORE_EXIT)) {
         do
             pump(ctx);
         while (report_rejection(ctx));
@@ -197,12 +261,10 @@ static int turn(JSContext *ctx)
             return STATUS_PENDING;
     }
     if (run.phase != RUN_ENDED)
-        call_hook(ctx, "exit");
+        call_hook(ctx, ON_EXIT);
     run.phase = RUN_ENDED;
     return STATUS_DONE;
 }
-
-/* ---- the run event ----------------------------------------------------- */
 
 /* Whether the source has import or export as a word: only then can it be a
  * module. */
@@ -318,7 +380,7 @@ static int announce_run(JSContext *ctx, const char *name, JSValue args, JSValue 
         failed |= JS_DefinePropertyValueStr(ctx, info, "cwd", cwd, JS_PROP_C_W_E) < 0;
         failed |= JS_DefinePropertyValueStr(ctx, info, "name", JS_NewString(ctx, name), JS_PROP_C_W_E) < 0;
     }
-    JSValue hook = failed ? JS_UNDEFINED : guest_hook(ctx, "start");
+    JSValue hook = failed ? JS_UNDEFINED : js_dup(guest.hooks[ON_START]);
     if (!JS_IsUndefined(hook)) {
         JSValue v = JS_Call(ctx, hook, JS_UNDEFINED, 1, vc(&info));
         failed |= JS_IsException(v);
@@ -329,7 +391,8 @@ static int announce_run(JSContext *ctx, const char *name, JSValue args, JSValue 
     return failed ? -1 : 0;
 }
 
-static int event_run(JSContext *ctx, Reader *r)
+/* The events run and prepare. */
+static int event_run(JSContext *ctx, Reader *r, bool prepare)
 {
     uint8_t flags = reader_u8(r);
     uint8_t kind = reader_u8(r);
@@ -364,7 +427,8 @@ static int event_run(JSContext *ctx, Reader *r)
     if (r->failed)
         return STATUS_MALFORMED;
 
-    run.input = input_length ? JS_ParseJSON(ctx, json, input_length, "input") : JS_UNDEFINED;
+    run.preparing = prepare;
+    run.input = input_length && !prepare ? JS_ParseJSON(ctx, json, input_length, "input") : JS_UNDEFINED;
     free(json);
     if (announce_run(ctx, name, args, env, cwd) || JS_IsException(run.input)) {
         run.input = JS_UNDEFINED;
@@ -374,98 +438,6 @@ static int event_run(JSContext *ctx, Reader *r)
     }
     free(name);
     free(source);
-    return turn(ctx);
-}
-
-/* ---- entry points ------------------------------------------------------ */
-
-/* Delivers an event. A message that is not the mailbox's is freed. */
-HOST_EXPORT("event") int32_t guest_event(uint32_t kind, uint8_t *message, uint32_t length)
-{
-    if (run.phase != RUN_IDLE || kind != EVENT_RUN)
-        return STATUS_MALFORMED;
-    Reader r;
-    reader_init(&r, message, length);
-    int32_t status = event_run(guest.context, &r);
-    if (message != mailbox)
-        free(message);
-    return status;
-}
-
-/* Calls a timer's callback with the arguments in its array. */
-static void timer_fire(JSContext *ctx, Operation *o)
-{
-    JSValue callback = js_dup(o->resolve), args = js_dup(o->reject);
-    if (o->repeat) {
-        /* Settled at the host, so the same id may be started again. */
-        env_start(OP_SLEEP, operation_id(o), &o->interval, sizeof o->interval);
-    } else {
-        JSValue resolve = o->resolve, reject = o->reject;
-        operation_release(o);
-        JS_FreeValue(ctx, resolve);
-        JS_FreeValue(ctx, reject);
-    }
-    JSValue result;
-    JSValue *values;
-    uint32_t n;
-    if (JS_IsObject(args) && js_get_fast_array(ctx, args, &values, &n))
-        result = JS_Call(ctx, callback, JS_UNDEFINED, (int)n, vc(values));
-    else
-        result = JS_Call(ctx, callback, JS_UNDEFINED, 0, NULL);
-    if (JS_IsException(result))
-        uncaught_exception(ctx);
-    JS_FreeValue(ctx, result);
-    JS_FreeValue(ctx, callback);
-    JS_FreeValue(ctx, args);
-}
-
-/* Completes an operation. A message that is not the mailbox's is freed. An id
- * that is not under way is ignored. */
-HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *message, uint32_t length)
-{
-    JSContext *ctx = guest.context;
-    if (run.phase == RUN_IDLE)
-        return STATUS_MALFORMED;
-    Operation *o = run.phase == RUN_ENDED ? NULL : operation_find(id);
-    if (o && o->timer && ok) {
-        timer_fire(ctx, o);
-    } else if (o) {
-        JSValue resolve = o->resolve, reject = o->reject;
-        bool timer = o->timer;
-        operation_release(o);
-        JSValue v;
-        if (ok) {
-            v = JS_NewUint8ArrayCopy(ctx, message, length);
-        } else {
-            Reader r;
-            reader_init(&r, message, length);
-            /* Making an error may call the host, which writes to the mailbox. */
-            uint8_t *copy = message == mailbox ? malloc(length + 1) : NULL;
-            if (copy) {
-                memcpy(copy, message, length);
-                reader_init(&r, copy, length);
-            }
-            v = error_from_record(ctx, &r, 0);
-            free(copy);
-        }
-        if (JS_IsException(v)) {
-            ok = 0;
-            v = JS_GetException(ctx);
-        }
-        if (timer) {
-            uncaught(ctx, ORIGIN_UNCAUGHT, v, JS_UNDEFINED);
-        } else {
-            JSValue result = JS_Call(ctx, ok ? resolve : reject, JS_UNDEFINED, 1, vc(&v));
-            if (JS_IsException(result))
-                uncaught_exception(ctx);
-            JS_FreeValue(ctx, result);
-        }
-        JS_FreeValue(ctx, v);
-        JS_FreeValue(ctx, resolve);
-        JS_FreeValue(ctx, reject);
-    }
-    if (message != mailbox)
-        free(message);
     return turn(ctx);
 }
 

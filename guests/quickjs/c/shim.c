@@ -17,7 +17,10 @@
 #include "modules.h"
 #include "events.h"
 #include "result.h"
+#include "seal.h"
 #include "run.h"
+#include "invoke.h"
+#include "entry.h"
 #include "native.h"
 #include "web.h"
 
@@ -94,12 +97,14 @@ HOST_EXPORT("init") int32_t guest_init(void)
     if (!ctx)
         return -1;
     guest.context = ctx;
-    guest.native = guest.hooks = run.promise = run.input = JS_UNDEFINED;
+    guest.native = guest.execution = guest.prepared = run.promise = run.input = JS_UNDEFINED;
+    for (int i = 0; i < EVENT_HOOKS; i++)
+        guest.hooks[i] = JS_UNDEFINED;
     guest.allow_eval = true;
     evaluate = ctx->eval_internal;
     ctx->eval_internal = guarded_evaluate;
     JSValue global = JS_GetGlobalObject(ctx);
-    int failed = remove_globals(ctx, global) || native_init(ctx) || modules_init(ctx) ||
+    int failed = remove_globals(ctx, global) || native_init(ctx) || execution_init(ctx) || modules_init(ctx) ||
                  web_init(ctx, global, guest.native);
     JS_FreeValue(ctx, global);
     if (failed) {
@@ -152,31 +157,6 @@ HOST_EXPORT("boot_run") int32_t guest_boot_run(const char *name)
     return failed ? -1 : 0;
 }
 
-/* QuickJS keeps blocks of a size in arenas of a page. The boot leaves many with
- * a few free blocks, all over the image, which a life would fill first. Those
- * blocks are given up, and one fresh arena for each size made, side by side.
- * One block of it counts as used for ever, so that the arena is not given back
- * and made again each time that its only object goes. */
-static void arenas_seal(JSRuntime *rt)
-{
-    for (int i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
-        struct list_head *at, *next;
-        list_for_each_safe(at, next, &rt->arena_state.free_arena_list[i]) {
-            JSArena *arena = list_entry(at, JSArena, free_link);
-            list_del(&arena->free_link);
-            arena->n_used_blocks = arena->n_blocks;
-            arena->first_free_block = JS_ARENA_FREE_NIL;
-        }
-    }
-    for (int i = 0; i < JS_ARENA_BLOCK_SIZE_COUNT; i++) {
-        JSArena *arena = arena_new(rt, i);
-        if (!arena)
-            return;
-        arena->n_used_blocks = 1;
-        arena->first_free_block = 1;
-    }
-}
-
 /* Ends the boot: what the image is taken of. */
 HOST_EXPORT("seal") void guest_seal(void)
 {
@@ -185,8 +165,7 @@ HOST_EXPORT("seal") void guest_seal(void)
     guest.booted = true;
     guest.allow_eval = false;
     run.phase = RUN_IDLE;
-    arenas_seal(guest.runtime);
-    heap_seal();
+    image_seal(guest.runtime);
 }
 
 /* Begins a life on a clone of the image. */

@@ -3,13 +3,14 @@ import { DOMException } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { inspect } from "mayfly:inspect";
 import { reportRejection, reportUncaught } from "mayfly:event";
-import { beforeExit, finish, process, startProcess, uncaughtError } from "mayfly:process";
+import { beforeExit, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
 
 const REJECTION = 2;
 
 native.setHooks({
   __proto__: null,
   start: startProcess,
+  invoke: extendEnvironment,
   env: () => process.env,
   inspect: (value) => inspect(value),
   domException: (message, name) => new DOMException(message, name),

@@ -59,6 +59,11 @@ export function startProcess(told) {
   ObjectAssign(values, told.env);
 }
 
+// extendEnvironment adds what an invocation of a prepared program is told.
+export function extendEnvironment(env) {
+  ObjectAssign(values, env);
+}
+
 // Resolving costs more than all else that begins a run: names are mostly plain.
 function absolute(name, directory) {
   if (StringPrototypeIncludes(name, "./") || StringPrototypeIncludes(name, "//")) return posix.resolve(name);

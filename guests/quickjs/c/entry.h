@@ -1,0 +1,103 @@
+/*
+ * The entry points by which the host delivers events and what they wait for.
+ */
+#ifndef ENTRY_H
+#define ENTRY_H
+
+/* Delivers an event. A message that is not the mailbox's is freed. */
+HOST_EXPORT("event") int32_t guest_event(uint32_t kind, uint8_t *message, uint32_t length)
+{
+    JSContext *ctx = guest.context;
+    if (run.phase != RUN_IDLE)
+        return STATUS_MALFORMED;
+    bool prepared = !JS_IsUndefined(guest.prepared);
+    Reader r;
+    reader_init(&r, message, length);
+    int32_t status = STATUS_MALFORMED;
+    if (kind == EVENT_INVOKE && prepared)
+        status = event_invoke(ctx, &r);
+    else if ((kind == EVENT_RUN || kind == EVENT_PREPARE) && !prepared)
+        status = event_run(ctx, &r, kind == EVENT_PREPARE);
+    if (message != mailbox)
+        free(message);
+    return status;
+}
+
+/* Calls a timer's callback with the arguments in its array. */
+static void timer_fire(JSContext *ctx, Operation *o)
+{
+    JSValue callback = js_dup(o->resolve), args = js_dup(o->reject);
+    if (o->repeat) {
+        /* Settled at the host, so the same id may be started again. */
+        env_start(OP_SLEEP, operation_id(o), &o->interval, sizeof o->interval);
+    } else {
+        JSValue resolve = o->resolve, reject = o->reject;
+        operation_release(o);
+        JS_FreeValue(ctx, resolve);
+        JS_FreeValue(ctx, reject);
+    }
+    JSValue result;
+    JSValue *values;
+    uint32_t n;
+    if (JS_IsObject(args) && js_get_fast_array(ctx, args, &values, &n))
+        result = JS_Call(ctx, callback, JS_UNDEFINED, (int)n, vc(values));
+    else
+        result = JS_Call(ctx, callback, JS_UNDEFINED, 0, NULL);
+    if (JS_IsException(result))
+        uncaught_exception(ctx);
+    JS_FreeValue(ctx, result);
+    JS_FreeValue(ctx, callback);
+    JS_FreeValue(ctx, args);
+}
+
+/* Completes an operation. A message that is not the mailbox's is freed. An id
+ * that is not under way is ignored. */
+HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *message, uint32_t length)
+{
+    JSContext *ctx = guest.context;
+    if (run.phase == RUN_IDLE)
+        return STATUS_MALFORMED;
+    Operation *o = run.phase == RUN_ENDED ? NULL : operation_find(id);
+    if (o && o->timer && ok) {
+        timer_fire(ctx, o);
+    } else if (o) {
+        JSValue resolve = o->resolve, reject = o->reject;
+        bool timer = o->timer;
+        operation_release(o);
+        JSValue v;
+        if (ok) {
+            v = JS_NewUint8ArrayCopy(ctx, message, length);
+        } else {
+            Reader r;
+            reader_init(&r, message, length);
+            /* Making an error may call the host, which writes to the mailbox. */
+            uint8_t *copy = message == mailbox ? malloc(length + 1) : NULL;
+            if (copy) {
+                memcpy(copy, message, length);
+                reader_init(&r, copy, length);
+            }
+            v = error_from_record(ctx, &r, 0);
+            free(copy);
+        }
+        if (JS_IsException(v)) {
+            ok = 0;
+            v = JS_GetException(ctx);
+        }
+        if (timer) {
+            uncaught(ctx, ORIGIN_UNCAUGHT, v, JS_UNDEFINED);
+        } else {
+            JSValue result = JS_Call(ctx, ok ? resolve : reject, JS_UNDEFINED, 1, vc(&v));
+            if (JS_IsException(result))
+                uncaught_exception(ctx);
+            JS_FreeValue(ctx, result);
+        }
+        JS_FreeValue(ctx, v);
+        JS_FreeValue(ctx, resolve);
+        JS_FreeValue(ctx, reject);
+    }
+    if (message != mailbox)
+        free(message);
+    return turn(ctx);
+}
+
+#endif
