@@ -13,11 +13,25 @@ import (
 // A mapping is the address space of one slot: a private mapping of the image
 // at its start, and anonymous memory after it.
 type mapping struct {
-	image *Image
-	base  unsafe.Pointer
-	all   []byte // the whole window, or the declared memory
-	full  bool   // all is a window
+	image    *Image
+	base     unsafe.Pointer
+	all      []byte // the whole window, or the declared memory
+	full     bool   // all is a window
+	reserved []byte // all, and inaccessible address space around a window
+	tracked  int64  // bytes from the first on of which the kernel notes stores
 }
+
+const (
+	// windowGuard is the least inaccessible address space on either side of a
+	// window.
+	windowGuard = wasmPage
+	// The kernel skips what was never touched in steps of the page table's
+	// levels (1 GiB on most machines), but within a step that holds anything it
+	// looks at each 2 MiB. So a window begins headroom and the image's length
+	// below a multiple of windowStep, and usually touches nothing beyond it.
+	windowStep     = 1 << 30
+	windowHeadroom = 32 << 20
+)
 
 // newMapping reserves a window, or just size bytes where that is refused (by
 // strict overcommit or a limit of the process) or not wanted.
@@ -27,20 +41,18 @@ func newMapping(image *Image, size int64, noWindow bool) (*mapping, error) {
 		access = unix.PROT_READ | unix.PROT_WRITE
 		kind   = unix.MAP_PRIVATE | unix.MAP_NORESERVE
 	)
-	length := int64(engine.WindowSize)
-	err := error(unix.ENOMEM)
-	if !noWindow && length <= math.MaxInt {
-		m.base, err = unix.MmapPtr(-1, 0, nil, uintptr(length), access, kind|unix.MAP_ANON)
-		m.full = err == nil
+	if !noWindow {
+		m.reserveWindow()
 	}
-	if err != nil {
-		length = size
-		m.base, err = unix.MmapPtr(-1, 0, nil, uintptr(length), access, kind|unix.MAP_ANON)
+	if !m.full {
+		base, err := unix.MmapPtr(-1, 0, nil, uintptr(size), access, kind|unix.MAP_ANON)
+		if err != nil {
+			return nil, os.NewSyscallError("mmap", err)
+		}
+		m.all = unsafe.Slice((*byte)(base), int(size))
+		m.reserved = m.all
 	}
-	if err != nil {
-		return nil, os.NewSyscallError("mmap", err)
-	}
-	m.all = unsafe.Slice((*byte)(m.base), int(length))
+	m.base = unsafe.Pointer(unsafe.SliceData(m.all))
 	// One stored byte must not cost, nor count as, a huge page. Kernels without
 	// huge pages refuse the advice, which is as good.
 	_ = unix.Madvise(m.all, unix.MADV_NOHUGEPAGE)
@@ -55,16 +67,62 @@ func newMapping(image *Image, size int64, noWindow bool) (*mapping, error) {
 	return m, nil
 }
 
+// reserveWindow sets all, reserved and full if the system has a window to give.
+func (m *mapping) reserveWindow() {
+	length := int64(engine.WindowSize)
+	reserve := windowGuard + windowStep + length + windowGuard
+	if reserve > math.MaxInt {
+		return
+	}
+	start, err := unix.MmapPtr(-1, 0, nil, uintptr(reserve), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_NORESERVE|unix.MAP_ANON)
+	if err != nil {
+		return
+	}
+	reserved := unsafe.Slice((*byte)(start), int(reserve))
+	// The first address after the guard that is as far below a step as it takes.
+	at := int64(uintptr(start)) + windowGuard
+	head := m.image.Len() + windowHeadroom
+	at = roundUp(at+head, windowStep) - head - int64(uintptr(start))
+	all := reserved[at:][:length]
+	if unix.Mprotect(all, unix.PROT_READ|unix.PROT_WRITE) != nil {
+		_ = unix.MunmapPtr(start, uintptr(reserve))
+		return
+	}
+	m.all, m.reserved, m.full = all, reserved, true
+}
+
 func (m *mapping) windowed() bool { return m.full }
 
 // discard gives pages back: those of the image read as in the image again,
 // others as zero.
 func (m *mapping) discard(from, to int64) error {
-	return os.NewSyscallError("madvise", unix.Madvise(m.all[from:to], unix.MADV_DONTNEED))
+	if err := unix.Madvise(m.all[from:to], unix.MADV_DONTNEED); err != nil {
+		return os.NewSyscallError("madvise", err)
+	}
+	if from < m.tracked {
+		return protect(m.all[from:min(to, m.tracked)])
+	}
+	return nil
+}
+
+// track has the kernel note stores into the image from now on.
+func (m *mapping) track() error {
+	image := m.all[:m.image.Len()]
+	if len(image) == 0 {
+		return nil
+	}
+	// Loads of what isn't present yet take a fault for each page of tracked
+	// memory, but one for sixteen pages before.
+	_ = unix.Madvise(image, unix.MADV_POPULATE_READ)
+	if err := register(image); err != nil {
+		return err
+	}
+	m.tracked = int64(len(image))
+	return protect(image)
 }
 
 func (m *mapping) close() error {
-	return os.NewSyscallError("munmap", unix.MunmapPtr(m.base, uintptr(len(m.all))))
+	return os.NewSyscallError("munmap", unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(m.reserved)), uintptr(len(m.reserved))))
 }
 
 func newSlot(image *Image, size int64, o MemoryOptions) (slot, []byte, error) {
@@ -74,6 +132,8 @@ func newSlot(image *Image, size int64, o MemoryOptions) (slot, []byte, error) {
 		switch {
 		case !shareable:
 			strategy = Copy
+		case trackWorks():
+			strategy = Track
 		case scanWorks():
 			strategy = Scan
 		default:
@@ -85,14 +145,23 @@ func newSlot(image *Image, size int64, o MemoryOptions) (slot, []byte, error) {
 	switch {
 	case strategy == Copy:
 		return newCopySlot(image, size)
-	case !shareable, strategy != Scan && strategy != Discard, strategy == Scan && !scanWorks():
+	case !shareable,
+		strategy != Track && strategy != Scan && strategy != Discard,
+		strategy == Track && !trackWorks(),
+		strategy == Scan && !scanWorks():
 		return nil, nil, ErrUnavailable
 	}
 	m, err := newMapping(image, size, o.NoWindow)
 	if err != nil {
 		return nil, nil, err
 	}
-	if strategy == Scan {
+	if strategy == Track {
+		if err := m.track(); err != nil {
+			m.close()
+			return nil, nil, err
+		}
+	}
+	if strategy == Track || strategy == Scan {
 		return newScanSlot(m, size), m.all[:size:size], nil
 	}
 	s, err := newDiscardSlot(m)

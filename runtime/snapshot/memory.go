@@ -13,6 +13,10 @@ type Strategy int
 const (
 	// Best is the best of those that work on this system.
 	Best Strategy = iota
+	// Track does as Scan, but has the kernel note the first store into each
+	// page of the image (userfaultfd's asynchronous write protection, Linux
+	// 6.7), so that it finds changes without a look at all that was loaded.
+	Track
 	// Scan asks the kernel for the changed pages (PAGEMAP_SCAN, Linux 6.7) and
 	// copies them back in place: the next clone finds its usual pages present.
 	Scan
@@ -29,6 +33,8 @@ func (s Strategy) String() string {
 	switch s {
 	case Best:
 		return "best"
+	case Track:
+		return "track"
 	case Scan:
 		return "scan"
 	case Discard:

@@ -29,6 +29,11 @@ func kinds() []kind {
 				kind{"scan", MemoryOptions{Strategy: Scan}},
 				kind{"scan without window", MemoryOptions{Strategy: Scan, NoWindow: true}})
 		}
+		if hasTrack() {
+			all = append(all,
+				kind{"track", MemoryOptions{Strategy: Track}},
+				kind{"track without window", MemoryOptions{Strategy: Track, NoWindow: true}})
+		}
 	}
 	return all
 }
@@ -220,6 +225,37 @@ func TestScattered(t *testing.T) {
 		}
 		requireReset(t, m, int64(len(m.Bytes())/PageSize))
 		requirePristine(t, m)
+	})
+}
+
+// TestLargeRuns changes many adjacent pages of the image, which are given back,
+// and are loaded and changed again.
+func TestLargeRuns(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		contents := testContents(40 * wasmPage)
+		img, err := NewImage(Digest{2}, contents, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer img.Close()
+		m := newTestMemory(t, img, k)
+		for range 3 {
+			const first, last = 7, 407
+			for p := first; p < last; p++ {
+				m.Bytes()[p*PageSize+p]++
+			}
+			requireReset(t, m, last-first)
+			if !bytes.Equal(m.Bytes(), contents) { // loads all
+				t.Fatal("memory differs from the image")
+			}
+			requireReset(t, m, 0)
+			m.Bytes()[(first+100)*PageSize]++
+			m.Bytes()[(last+100)*PageSize]++
+			requireReset(t, m, 2)
+			if !bytes.Equal(m.Bytes(), contents) {
+				t.Fatal("memory differs from the image")
+			}
+		}
 	})
 }
 

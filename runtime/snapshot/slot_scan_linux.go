@@ -1,14 +1,5 @@
 package snapshot
 
-import (
-	"fmt"
-	"os"
-	"sync"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
-
 const (
 	// A page copied back costs 0.1 to 1.1 µs, one given back 2.6 to 3.6 µs
 	// with the fault of the next life. So only size speaks for giving back:
@@ -113,10 +104,12 @@ func (s *scanSlot) walk(restoring bool) (int64, error) {
 		s.idle = 0
 	} else if s.idle++; s.idle >= idleLives {
 		s.idle, keeping = 0, 0
-		s.kept = s.kept[:0]
-		if err := s.discard(0, int64(len(s.all))); err != nil {
-			return changed * PageSize, err
+		for _, r := range s.kept { // but no page of the image that was only loaded
+			if err := s.discard(r.bytes()); err != nil {
+				return changed * PageSize, err
+			}
 		}
+		s.kept = s.kept[:0]
 	}
 	s.held = keeping * PageSize
 	return changed * PageSize, nil
@@ -157,74 +150,3 @@ func (s *scanSlot) visit(f func(r run) error) error {
 	s.held = present * PageSize
 	return nil
 }
-
-// scanArgs is struct pm_scan_arg of the kernel's <linux/fs.h>.
-type scanArgs struct {
-	size, flags, start, end, walkEnd, vec, vecLen, maxPages   uint64
-	categoryInverted, categoryMask, categoryAnyOf, returnMask uint64
-}
-
-// scanRegion is struct page_region.
-type scanRegion struct{ start, end, categories uint64 }
-
-// From <linux/fs.h>: _IOWR('f', 16, struct pm_scan_arg), and categories.
-const (
-	pagemapScan = 0xc0606610
-	pageFile    = 1 << 2
-	pagePresent = 1 << 3
-	pageSwapped = 1 << 4
-	pageZero    = 1 << 5
-)
-
-// scan finds private pages from an offset on: present or swapped out, but
-// neither of the image's file nor the shared zero page, which a mere load puts
-// there. It returns where to go on: the regions may not have sufficed.
-func (s *scanSlot) scan(from int64) (found []scanRegion, next int64, err error) {
-	base := uint64(uintptr(s.base))
-	s.args = scanArgs{
-		size:             uint64(unsafe.Sizeof(s.args)),
-		start:            base + uint64(from),
-		end:              base + uint64(len(s.all)),
-		vec:              uint64(uintptr(unsafe.Pointer(&s.regions))),
-		vecLen:           uint64(len(s.regions)),
-		categoryInverted: pageFile | pageZero,
-		categoryMask:     pageFile | pageZero,
-		categoryAnyOf:    pagePresent | pageSwapped,
-		returnMask:       pageFile,
-	}
-	n, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(pagemap()), pagemapScan, uintptr(unsafe.Pointer(&s.args)))
-	if e != 0 {
-		return nil, 0, os.NewSyscallError("ioctl(PAGEMAP_SCAN)", e)
-	}
-	next = int64(s.args.walkEnd - base)
-	if next <= from || n > uintptr(len(s.regions)) {
-		return nil, 0, fmt.Errorf("PAGEMAP_SCAN went from %#x to %#x with %d regions", from, next, n)
-	}
-	return s.regions[:n], next, nil
-}
-
-// pagemap is the process's own /proc/self/pagemap, or -1. It stays open.
-var pagemap = sync.OnceValue(func() int {
-	fd, err := unix.Open("/proc/self/pagemap", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1
-	}
-	return fd
-})
-
-// scanWorks tries PAGEMAP_SCAN on one page.
-var scanWorks = sync.OnceValue(func() bool {
-	if pagemap() < 0 {
-		return false
-	}
-	page, err := allocate(wasmPage)
-	if err != nil {
-		return false
-	}
-	defer free(page)
-	_ = unix.Madvise(page, unix.MADV_NOHUGEPAGE)
-	page[0] = 1
-	s := newScanSlot(&mapping{base: unsafe.Pointer(&page[0]), all: page}, wasmPage)
-	found, _, err := s.scan(0)
-	return err == nil && len(found) == 1
-})

@@ -6,9 +6,14 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"mayfly/runtime/engine"
 )
 
-func hasScan() bool { return scanWorks() }
+func hasScan() bool  { return scanWorks() }
+func hasTrack() bool { return trackWorks() }
 
 func (m *mapping) reach() []byte { return m.all }
 
@@ -40,10 +45,15 @@ func TestNoHugePages(t *testing.T) {
 
 // TestIdlePages has a slot forget pages that its lives don't change any more.
 func TestIdlePages(t *testing.T) {
-	if !hasScan() {
-		t.Skip("this kernel has no PAGEMAP_SCAN")
-	}
-	m := newTestMemory(t, testImage(t), kind{options: MemoryOptions{Strategy: Scan}})
+	each(t, func(t *testing.T, k kind) {
+		if s := k.options.Strategy; s == Scan || s == Track {
+			testIdlePages(t, k)
+		}
+	})
+}
+
+func testIdlePages(t *testing.T, k kind) {
+	m := newTestMemory(t, testImage(t), k)
 	for p := range 300 { // separate runs
 		m.Bytes()[p*2*PageSize]++
 	}
@@ -59,4 +69,98 @@ func TestIdlePages(t *testing.T) {
 		t.Errorf("%d pages kept for lives of one", got/PageSize)
 	}
 	requirePristine(t, m)
+	// What was given back is found again.
+	for p := range 300 {
+		m.Bytes()[p*2*PageSize]++
+	}
+	requireReset(t, m, 300)
+	requirePristine(t, m)
+}
+
+// TestGuards lets the kernel read next to windows.
+func TestGuards(t *testing.T) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pipe[0])
+	defer unix.Close(pipe[1])
+	each(t, func(t *testing.T, k kind) {
+		m := newTestMemory(t, testImage(t), k)
+		if !m.Windowed() {
+			return
+		}
+		start := unsafe.Pointer(unsafe.SliceData(m.Bytes()))
+		for _, at := range []int{-windowGuard, -1, engine.WindowSize, engine.WindowSize + windowGuard - 1} {
+			if _, err := unix.Write(pipe[1], unsafe.Slice((*byte)(unsafe.Add(start, at)), 1)); err != unix.EFAULT {
+				t.Errorf("byte %#x of the window can be read: %v", at, err)
+			}
+		}
+		for _, at := range []int{0, engine.WindowSize - 1} {
+			if _, err := unix.Write(pipe[1], reach(m)[at:at+1]); err != nil {
+				t.Errorf("byte %#x of the window: %v", at, err)
+			}
+		}
+	})
+}
+
+// TestKernelStores has the kernel store into pages that were never touched,
+// only loaded, and stored into before.
+func TestKernelStores(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		m := newTestMemory(t, testImage(t), k)
+		zero, err := os.Open("/dev/zero")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer zero.Close()
+		for range 2 {
+			loaded := m.Bytes()[2*PageSize+1]
+			m.Bytes()[4*PageSize]++
+			m.Bytes()[0], m.Bytes()[5*PageSize] = 1, 1
+			n, err := zero.Read(m.Bytes()[:6*PageSize])
+			if err != nil || n != 6*PageSize {
+				t.Fatal(n, err)
+			}
+			if !isZero(m.Bytes()[2*PageSize : 3*PageSize]) {
+				t.Fatalf("page 2 (was %#x) is not zero", loaded)
+			}
+			want := int64(0) // of zero pages, none is a change to what was kept
+			for p := range int64(6) {
+				at := p * PageSize
+				if !m.image.samePage(m.Bytes()[at:at+PageSize], at) {
+					want++
+				}
+			}
+			got, err := m.Reset()
+			if err != nil || got < want*PageSize || got > 6*PageSize {
+				t.Errorf("Reset() = %d pages, %v; want %d to 6", got/PageSize, err, want)
+			}
+			requirePristine(t, m)
+		}
+	})
+}
+
+// TestOneDescriptor has many slots share the process's one userfaultfd.
+func TestOneDescriptor(t *testing.T) {
+	if !hasTrack() {
+		t.Skip("this kernel can't track stores")
+	}
+	img := testImage(t)
+	for range 20 {
+		newTestMemory(t, img, kind{options: MemoryOptions{Strategy: Track}})
+	}
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range files {
+		if to, err := os.Readlink("/proc/self/fd/" + f.Name()); err == nil && strings.Contains(to, "userfaultfd") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d userfaultfds, want 1", n)
+	}
 }

@@ -2,4 +2,5 @@
 
 package snapshot
 
-func hasScan() bool { return false }
+func hasScan() bool  { return false }
+func hasTrack() bool { return false }
