@@ -1,6 +1,8 @@
 # Mayfly's menu. `make` alone lists it.
 
 FUZZTIME ?= 10s
+# make bench BENCH=-quick is a look; -only rest measures one part.
+BENCH    ?= -cold
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS   = -ldflags "-X main.version=$(VERSION)"
 
@@ -50,7 +52,7 @@ attack: build guests ## hostile programs against a real server
 	MAYFLY_ATTACKS=full go test $(TUNED) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
 
 bench: build guests ## the targets, as ratios from one run
-	go run $(TUNED) ./cmd/bench
+	go run $(TUNED) ./cmd/bench $(BENCH)
 
 clean: ## remove what was built here; the cache stays
 	rm -rf bin

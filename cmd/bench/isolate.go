@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"mayfly/runtime/isolate"
 )
 
@@ -62,15 +60,6 @@ func (b *bench) isolate(ctx context.Context) ([]result, error) {
 		detail: fmt.Sprintf("%s from source; process CPU per run, median of batches of %d on one core; the guest's turn alone: p50 %v, p99 %v; the same of %s: %.1f µs, p50 %v",
 			trivial, batch, quantile(guest[0], 0.5), quantile(guest[0], 0.99), expression, median(rounds[1]), quantile(guest[1], 0.5)),
 	}}, nil
-}
-
-// processCPU is the processor time of this process, user and system.
-func processCPU() time.Duration {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // rate measures how many fresh isolates a second run on one core and on two.

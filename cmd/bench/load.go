@@ -32,11 +32,12 @@ type load struct {
 
 // loadReport is what came of a load.
 type loadReport struct {
-	Requests int           `json:"requests"`
+	Requests int           `json:"requests"` // answered after the warm-up
 	Seconds  float64       `json:"seconds"`
 	P50      time.Duration `json:"p50"`
 	P99      time.Duration `json:"p99"`
-	CPU      time.Duration `json:"cpu"` // of the generator
+	Total    int           `json:"total"` // answered, warm-up included
+	CPU      time.Duration `json:"cpu"`   // of the generator, for all of them
 }
 
 func (r *loadReport) rate() float64 { return float64(r.Requests) / r.Seconds }
@@ -83,11 +84,12 @@ func (l *load) run() (*loadReport, error) {
 	begin := time.Now().Add(l.WarmUp)
 	end := begin.Add(l.Duration)
 	latencies := make([][]time.Duration, l.Connections)
+	answered := make([]int, l.Connections)
 	errs := make([]error, l.Connections)
 	var wg sync.WaitGroup
 	for i := range l.Connections {
 		wg.Go(func() {
-			latencies[i], errs[i] = l.connection(request, expect, begin, end)
+			latencies[i], answered[i], errs[i] = l.connection(request, expect, begin, end)
 		})
 	}
 	wg.Wait()
@@ -95,39 +97,42 @@ func (l *load) run() (*loadReport, error) {
 		return nil, err
 	}
 	var all []time.Duration
-	for _, list := range latencies {
+	total := 0
+	for i, list := range latencies {
 		all = append(all, list...)
+		total += answered[i]
 	}
 	if len(all) == 0 {
 		return nil, errors.New("no request was answered in time")
 	}
 	return &loadReport{
 		Requests: len(all), Seconds: l.Duration.Seconds(),
-		P50: quantile(all, 0.5), P99: quantile(all, 0.99), CPU: processCPU(),
+		P50: quantile(all, 0.5), P99: quantile(all, 0.99), Total: total, CPU: processCPU(),
 	}, nil
 }
 
 // connection posts until end, and gives the latencies of the requests that
-// were answered between begin and end.
-func (l *load) connection(request, expect []byte, begin, end time.Time) ([]time.Duration, error) {
+// were answered between begin and end, and how many were in all.
+func (l *load) connection(request, expect []byte, begin, end time.Time) (latencies []time.Duration, total int, err error) {
 	c, err := dial(l.Address)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer c.close()
-	latencies := make([]time.Duration, 0, 1<<14)
+	latencies = make([]time.Duration, 0, 1<<14)
 	for {
 		sent := time.Now()
 		if !sent.Before(end) {
-			return latencies, nil
+			return latencies, total, nil
 		}
 		status, body, err := c.exchange(request)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if status != 200 || !bytes.Contains(body, expect) {
-			return nil, fmt.Errorf("status %d: %.500s", status, body)
+			return nil, 0, fmt.Errorf("status %d: %.500s", status, body)
 		}
+		total++
 		if got := time.Now(); got.After(begin) && got.Before(end) {
 			latencies = append(latencies, got.Sub(sent))
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -17,7 +18,8 @@ const (
 type peer struct {
 	name, path, body string
 	start            func(context.Context) (*server, error)
-	rates            []float64
+	rates            []float64 // answers a second
+	costs            []float64 // the server's processor time for one, µs
 	last             *loadReport
 }
 
@@ -52,7 +54,8 @@ func (b *bench) rest(ctx context.Context) ([]result, error) {
 		}
 	}
 	for _, p := range peers {
-		b.say("  %s: %s/s, p50 %v, p99 %v, generator %v CPU a request", p.name, number(median(p.rates)), p.last.P50, p.last.P99, p.last.CPU/time.Duration(p.last.Requests))
+		b.say("  %-20s %s/s, %.0f µs CPU a request (generator %v); last round: p50 %v, p99 %v", p.name, number(median(p.rates)), median(p.costs),
+			(p.last.CPU / time.Duration(p.last.Total)).Round(time.Microsecond), p.last.P50.Round(time.Microsecond), p.last.P99.Round(time.Microsecond))
 	}
 	against := func(other *peer, must, aim float64) result {
 		var ratios []float64
@@ -62,7 +65,8 @@ func (b *bench) rest(ctx context.Context) ([]result, error) {
 		return result{
 			target:   target{what: "REST, JS hello by POST, against " + other.name, must: must, aim: aim, atLeast: true, unit: "×"},
 			measured: median(ratios), rounds: ratios,
-			detail: fmt.Sprintf("8 connections, rounds of %v: mayfly %s/s, %s %s/s", length, number(median(mayfly.rates)), other.name, number(median(other.rates))),
+			detail: fmt.Sprintf("8 connections, rounds of %v: mayfly %s/s and %.0f µs CPU a request, %s %s/s and %.0f µs", length,
+				number(median(mayfly.rates)), median(mayfly.costs), other.name, number(median(other.rates)), median(other.costs)),
 		}
 	}
 	return []result{against(loader, 50, 90), against(getter, 1.5, 4), against(echo, 0.4, 0.7)}, nil
@@ -74,15 +78,16 @@ func (p *peer) measure(ctx context.Context, length time.Duration) error {
 	if err != nil {
 		return err
 	}
+	before := s.cpu()
 	p.last, err = generate(ctx, load{
 		Address: s.address, Path: p.path, Body: p.body, Expect: hello,
 		Connections: 8, WarmUp: time.Second, Duration: length,
 	})
-	if stopped := s.stop(); err == nil {
-		err = stopped
+	used := s.cpu() - before
+	if err := errors.Join(err, s.stop()); err != nil {
+		return err
 	}
-	if err == nil {
-		p.rates = append(p.rates, p.last.rate())
-	}
-	return err
+	p.rates = append(p.rates, p.last.rate())
+	p.costs = append(p.costs, float64(used.Microseconds())/float64(p.last.Total))
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -46,6 +48,23 @@ func (s *server) stop() error {
 	case <-time.After(30 * time.Second):
 		return errors.Join(fmt.Errorf("%s did not end", s.name), s.command.Process.Kill(), <-ended)
 	}
+}
+
+// cpu is the processor time that the server has used, to 10 ms; 0 where the
+// system does not tell (proc_pid_stat(5), fields 14 and 15).
+func (s *server) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	// The name, the second field, may contain anything.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond // ticks of 1/100 s
 }
 
 // startMayfly starts the program and waits until it is ready for JavaScript.
