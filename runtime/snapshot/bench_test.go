@@ -48,3 +48,38 @@ func BenchmarkReset(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFirstLife makes a memory, loads from a part of an image of 4 MiB,
+// changes pages, resets and closes.
+func BenchmarkFirstLife(b *testing.B) {
+	img, err := NewImage(Digest{}, testContents(64*wasmPage), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer img.Close()
+	for _, k := range kinds() {
+		for _, pages := range []int{0, 300} {
+			b.Run(fmt.Sprintf("%s/pages=%d", k.name, pages), func(b *testing.B) {
+				for b.Loop() {
+					m, err := NewMemory(img, 4096*wasmPage, k.options)
+					if err != nil {
+						b.Fatal(err)
+					}
+					sum := byte(0)
+					for p := range pages {
+						at := p * 7 % 1024 * PageSize
+						if sum += m.Bytes()[at]; p%6 == 0 {
+							m.Bytes()[at] = sum
+						}
+					}
+					if _, err := m.Reset(); err != nil {
+						b.Fatal(err)
+					}
+					if err := m.Close(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
