@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
 	"mayfly/guests/quickjs"
+	"mayfly/host/bundle"
 	"mayfly/host/egress"
 	"mayfly/host/execution"
 	"mayfly/runtime/engine"
@@ -38,6 +41,16 @@ type host struct {
 	programs []*isolate.Program
 }
 
+// executable is this program's file, which is run again as the process that
+// transforms sources. Tests have none, and transform in their own.
+var executable string
+
+// transformCommand is mayfly transform, which only mayfly itself runs.
+type transformCommand struct{}
+
+// Run transforms what it is sent until there is no more.
+func (transformCommand) Run() error { return bundle.Work(os.Stdin, os.Stdout) }
+
 // newHost makes a host without programs: see prepare.
 func newHost(s *engineSettings, objects execution.Objects, config execution.Config, log *slog.Logger) (*host, error) {
 	allowed, err := s.prefixes()
@@ -46,7 +59,7 @@ func newHost(s *engineSettings, objects execution.Objects, config execution.Conf
 	}
 	h := &host{cache: s.Cache, log: log}
 	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(s.Cache, "code")}); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: --cache names the directory", err)
 	}
 	h.runtime, err = isolate.New(isolate.Config{Processors: s.Processors, MemoryBudget: int64(s.MemoryBudget)})
 	if err != nil {
@@ -60,12 +73,15 @@ func newHost(s *engineSettings, objects execution.Objects, config execution.Conf
 	}
 	config.Egress = egress.Config{AllowPrivate: allowed, Refuse: local}
 	config.AllowEval = s.AllowEval
+	if executable != "" {
+		config.Transformer = []string{executable, "transform"}
+	}
 	var languages []execution.Language
 	for _, g := range guests {
 		languages = append(languages, g.language)
 	}
 	if h.service, err = execution.New(config, languages...); err != nil {
-		return nil, errors.Join(usageError{err}, h.runtime.Close(), h.engine.Close())
+		return nil, errors.Join(usageError{withLimitHint(err)}, h.runtime.Close(), h.engine.Close())
 	}
 	return h, nil
 }

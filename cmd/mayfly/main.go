@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -28,6 +30,8 @@ type commands struct {
 	Keys    keysCommand    `cmd:"" help:"Create, list and revoke API keys."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force, and where each value comes from."`
 	Version versionCommand `cmd:"" help:"Print versions."`
+
+	Transform transformCommand `cmd:"" hidden:"" help:"Transform sources, for mayfly serve and mayfly run."`
 }
 
 // console is where a command reads and writes.
@@ -59,6 +63,7 @@ func main() {
 		debug.SetGCPercent(400)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	executable, _ = os.Executable() // without, it goes on in this process
 	code := execute(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
@@ -75,6 +80,7 @@ func execute(ctx context.Context, args []string, c console) int {
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 		kong.Vars{"cache": defaultCache(), "data": defaultData()},
 	)
 	if err != nil {

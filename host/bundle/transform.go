@@ -9,8 +9,6 @@ import (
 	"path"
 	"strings"
 	"sync"
-
-	"github.com/evanw/esbuild/pkg/api"
 )
 
 // A Syntax is the language of a source file.
@@ -61,7 +59,8 @@ type Code struct {
 // A Transformer transforms files one by one and remembers those it has seen.
 // It is safe for concurrent use.
 type Transformer struct {
-	most int // bytes of code to remember
+	most    int // bytes of code to remember
+	workers *workers
 
 	mu    sync.Mutex
 	byKey map[[32]byte]*list.Element
@@ -86,7 +85,8 @@ func NewTransformer(most int) *Transformer {
 //
 // # Errors
 //
-// An [*Error] for a mistake in the source.
+// An [*Error] for a mistake in the source, and for one that is too much work;
+// [ErrBusy].
 func (t *Transformer) Transform(name, source string, syntax Syntax, tsconfig string) (*Code, error) {
 	if syntax == JavaScript {
 		return &Code{JavaScript: source}, nil
@@ -98,28 +98,18 @@ func (t *Transformer) Transform(name, source string, syntax Syntax, tsconfig str
 	if code := t.recall(key); code != nil {
 		return code, nil
 	}
-	loader := map[Syntax]api.Loader{JSX: api.LoaderJSX, TypeScript: api.LoaderTS, TSX: api.LoaderTSX}[syntax]
-	r := api.Transform(source, api.TransformOptions{
-		Loader:            loader,
-		Sourcefile:        name,
-		Sourcemap:         api.SourceMapExternal,
-		SourcesContent:    api.SourcesContentExclude,
-		Target:            api.ESNext,
-		Charset:           api.CharsetUTF8,
-		TsconfigRaw:       tsconfig,
-		LogLevel:          api.LogLevelSilent,
-		JSX:               api.JSXTransform,
-		KeepNames:         false,
-		LegalComments:     api.LegalCommentsInline,
-		MinifyWhitespace:  false,
-		MinifyIdentifiers: false,
-	})
-	if len(r.Errors) > 0 {
-		e := &Error{File: name, Text: r.Errors[0].Text}
-		if l := r.Errors[0].Location; l != nil {
-			e.Line, e.Column, e.Excerpt = l.Line, l.Column+1, l.LineText
+	job := transformJob{Name: name, Source: source, TSConfig: tsconfig, Syntax: syntax}
+	var r *transformAnswer
+	if t.workers == nil {
+		r = transform(job)
+	} else {
+		var err error
+		if r, err = t.workers.transform(job); err != nil {
+			return nil, err
 		}
-		return nil, e
+	}
+	if r.Error != nil {
+		return nil, r.Error
 	}
 	m, err := newMap(name, r.Map)
 	if err != nil {

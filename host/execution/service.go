@@ -27,9 +27,13 @@ type Config struct {
 	Caps      Limits        // zero fields: DefaultCaps
 	Egress    egress.Config // what the server's owner says of addresses
 	AllowEval bool          // eval and new Function work
-	Keep      time.Duration // how long artifacts are kept; 0: for ever
-	Artifacts ArtifactLimits
-	Log       *slog.Logger // nil: slog.Default()
+	// Transformer is the command line of a process that calls bundle.Work.
+	// Empty: TypeScript is transformed in this process, which a hostile
+	// source can then stall or end.
+	Transformer []string
+	Keep        time.Duration // how long artifacts are kept; 0: for ever
+	Artifacts   ArtifactLimits
+	Log         *slog.Logger // nil: slog.Default()
 }
 
 // Objects is what a service needs of an object store; storage.Objects is one.
@@ -75,6 +79,9 @@ func New(config Config, languages ...Language) (*Service, error) {
 		config.Log = slog.Default()
 	}
 	s := &Service{config: config, transformer: bundle.NewTransformer(64 << 20), guard: egress.NewGuard(config.Egress)}
+	if len(config.Transformer) > 0 {
+		s.transformer.UseWorkers(config.Transformer)
+	}
 	s.client = fetch.NewClient(fetch.Config{Guard: s.guard})
 	for _, l := range languages {
 		s.languages = append(s.languages, &language{Language: l})
@@ -82,8 +89,12 @@ func New(config Config, languages ...Language) (*Service, error) {
 	return s, nil
 }
 
-// Close closes connections that are kept. No execution may be running.
-func (s *Service) Close() { s.client.Close() }
+// Close closes connections that are kept, and ends transformers. No execution
+// may be running.
+func (s *Service) Close() {
+	s.transformer.Close()
+	s.client.Close()
+}
 
 // Install makes a language ready: program runs what is written in it.
 func (s *Service) Install(name string, program *isolate.Program) error {
