@@ -139,12 +139,17 @@ func (img *Image) Close() error {
 	return fail("close image", img.release())
 }
 
+// page is what the image has at an offset.
+func (img *Image) page(at int64) []byte {
+	if at >= img.Len() {
+		return zeroPage[:]
+	}
+	return img.backing.data[at : at+PageSize]
+}
+
 // samePage says if a page at an offset holds what the image has there.
 func (img *Image) samePage(page []byte, at int64) bool {
-	if at >= img.Len() {
-		return isZero(page)
-	}
-	return bytes.Equal(page, img.backing.data[at:at+PageSize])
+	return bytes.Equal(page, img.page(at))
 }
 
 // retain takes a reference; it reports whether there was one left.

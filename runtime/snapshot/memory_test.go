@@ -259,6 +259,26 @@ func TestLargeRuns(t *testing.T) {
 	})
 }
 
+// TestOneByte changes a byte here and there in pages that stay resident.
+func TestOneByte(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		m := newTestMemory(t, testImage(t), k)
+		pages := []int{3, 515, 79, 80, 591} // some are 512 apart
+		for _, p := range pages {
+			m.Bytes()[p*PageSize]++
+		}
+		requireReset(t, m, int64(len(pages)))
+		for life := range k.share(60) {
+			for i, at := range []int{0, PageSize - 1, 15, 16, PageSize / 2, PageSize - 1, 0} {
+				p := pages[(life+i)%len(pages)]
+				m.Bytes()[p*PageSize+at] ^= 1
+				requireReset(t, m, 1)
+			}
+			requirePristine(t, m)
+		}
+	})
+}
+
 // TestLives lives many random lives on one slot and compares with a model.
 func TestLives(t *testing.T) {
 	each(t, func(t *testing.T, k kind) {

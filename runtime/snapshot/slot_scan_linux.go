@@ -10,6 +10,8 @@ const (
 	// When for idleLives lives more than half of the kept pages were not
 	// changed, the slot keeps more than it needs, and starts anew.
 	idleLives = 16
+	// hintBytes is how much of a page is compared first.
+	hintBytes = 16
 )
 
 // A scanSlot puts changed pages back in place, so that they stay resident and
@@ -23,6 +25,9 @@ type scanSlot struct {
 	spare   []run           // becomes kept
 	idle    int             // lives in a row with mostly unchanged kept pages
 	held    int64           // resident bytes, by the last walk
+
+	// hints are where pages, by their last digits, were last found to differ.
+	hints [512]uint8
 
 	declared uint32 // pages of the declared memory; none beyond are kept
 
@@ -121,9 +126,26 @@ func (s *scanSlot) run(r *scanRegion) run {
 	return run{uint32((r.start - base) / PageSize), uint32((r.end - r.start) / PageSize)}
 }
 
+// same compares a page with the image: first where it last differed, for what
+// lives change is much alike.
 func (s *scanSlot) same(page uint32) bool {
 	at := int64(page) * PageSize
-	return s.image.samePage(s.all[at:at+PageSize], at)
+	have, want := (*[PageSize]byte)(s.all[at:]), (*[PageSize]byte)(s.image.page(at))
+	hint := &s.hints[page%uint32(len(s.hints))]
+	i := int(*hint) * hintBytes
+	if [hintBytes]byte(have[i:]) != [hintBytes]byte(want[i:]) {
+		return false
+	}
+	if *have == *want {
+		return true
+	}
+	for i := 0; i < PageSize; i += hintBytes {
+		if [hintBytes]byte(have[i:]) != [hintBytes]byte(want[i:]) {
+			*hint = uint8(i / hintBytes)
+			break
+		}
+	}
+	return false
 }
 
 func (s *scanSlot) restore(page, count uint32) {
