@@ -13,7 +13,7 @@ import {
 } from "mayfly:primordials";
 
 const none = new Uint8Array(0);
-let blobBytes, blobType, isBlob, adopt;
+let blobBytes, blobType, isBlob, adopt, shareBytes;
 
 // A type with a character outside U+0020–U+007E is dropped.
 function typeOf(value) {
@@ -104,6 +104,7 @@ export class Blob {
     isBlob = (value) => typeof value === "object" && value !== null && #bytes in value;
     blobBytes = (blob) => blob.#bytes;
     blobType = (blob) => blob.#type;
+    shareBytes = (blob, from) => { blob.#bytes = from.#bytes; };
     // adopt makes a blob of bytes that nobody else keeps.
     adopt = (bytes, type) => {
       const blob = new Blob();
@@ -122,7 +123,7 @@ function clamp(value, size) {
   return n > size ? size : n;
 }
 
-let isFile;
+let isFile, cloneFile;
 export class File extends Blob {
   #name;
   #lastModified;
@@ -141,6 +142,11 @@ export class File extends Blob {
 
   static {
     isFile = (value) => typeof value === "object" && value !== null && #name in value;
+    cloneFile = (file) => {
+      const copy = new File(undefined, file.#name, { __proto__: null, type: blobType(file), lastModified: file.#lastModified });
+      shareBytes(copy, file);
+      return copy;
+    };
   }
 }
 defineInterface(File);
@@ -158,5 +164,5 @@ ObjectDefineProperty(Blob.prototype, customInspect, {
   },
 });
 
-export { isBlob, isFile, blobBytes, blobType, adopt as adoptBlob };
+export { isBlob, isFile, blobBytes, blobType, adopt as adoptBlob, cloneFile };
 expose({ Blob, File });

@@ -23,6 +23,7 @@ import "mayfly:blob";
 import "mayfly:form-data";
 import "mayfly:fetch";
 import "mayfly:navigator";
+import "mayfly:clone";
 import "mayfly:buffer";
 import "mayfly:process";
 import "mayfly:shown";

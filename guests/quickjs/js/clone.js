@@ -1,0 +1,28 @@
+// What structuredClone does with the platform's objects that are written in
+// JavaScript, after HTML (§2.7): blobs and files are serializable, all others
+// are not. Those that could be transferred (streams) can't be here: there is
+// nowhere to send them.
+import { DOMException, Set } from "mayfly:intrinsics";
+import native from "mayfly:native";
+import { adoptBlob, blobBytes, blobType, cloneFile, isBlob, isFile } from "mayfly:blob";
+import { ObjectGetPrototypeOf, SetPrototypeAdd, SetPrototypeHas, SymbolToStringTag } from "mayfly:primordials";
+
+const platform = new Set();
+for (const name of [
+  "AbortController", "ByteLengthQueuingStrategy", "CountQueuingStrategy", "Crypto", "Event", "EventTarget", "FormData", "Navigator", "Performance",
+  "ReadableByteStreamController", "ReadableStream", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest", "ReadableStreamDefaultController",
+  "ReadableStreamDefaultReader", "SubtleCrypto", "TextDecoderStream", "TextEncoderStream", "TransformStream", "TransformStreamDefaultController",
+  "WritableStream", "WritableStreamDefaultController", "WritableStreamDefaultWriter",
+]) SetPrototypeAdd(platform, globalThis[name].prototype);
+
+native.setCloneHooks({
+  __proto__: null,
+  clone(object) {
+    if (isFile(object)) return cloneFile(object);
+    if (isBlob(object)) return adoptBlob(blobBytes(object), blobType(object));
+    for (let p = ObjectGetPrototypeOf(object); p !== null; p = ObjectGetPrototypeOf(p)) {
+      if (SetPrototypeHas(platform, p)) throw new DOMException(`${p[SymbolToStringTag]} object could not be cloned.`, "DataCloneError");
+    }
+    return undefined;
+  },
+});
