@@ -272,6 +272,56 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
+// Where no exception can say that memory is out, the guest says so and dies:
+// the interpreter's own code does not survive every refused allocation.
+func TestMemoryEndsInsideOfBuiltins(t *testing.T) {
+	for name, source := range map[string]string{
+		"subclass of array": "class A extends Array {} const a = []; for (;;) a.push(new A())",
+		"species":           "class A extends Array {} const a = []; for (;;) a.push(A.of(1).map((x) => x))",
+		"reflect":           "const a = []; for (;;) a.push(Reflect.construct(Array, [], Object))",
+		"urls":              "const a = []; for (let i = 0;; i++) a.push(new URL('http://a.test/' + i))",
+		"long urls":         "const s = 'x'.repeat(9e6); for (;;) new URL('http://a.test/' + s).href = 'http://b.test/' + s",
+		"url searches":      "const u = new URL('http://a.test/'); for (;;) u.search += 'é'.repeat(1e5)",
+		"json":              "JSON.parse('[' + '{\"a\":1},'.repeat(1e6) + '1]')",
+		"array from":        "Array.from({ length: 1e7 }, (_, i) => [i])",
+		"entries":           "const o = {}; for (let i = 0; i < 1e5; i++) o['k' + i] = i; const a = []; for (;;) a.push(Object.entries(o))",
+		"match":             "[...'ab'.repeat(1e6).matchAll(/(?<x>a)/g)]",
+		"split":             "'a b '.repeat(2e6).split(' ').map((s) => s + 'x')",
+		"sets":              "const a = []; for (;;) a.push(new Set([1, 2, 3]).union(new Set([4, 5])))",
+		"headers":           "const h = new Headers(); for (let i = 0;; i++) h.append('n' + i, 'v')",
+		"clones":            "const a = []; const o = { x: [1, 2, { y: new Map([[1, 2]]) }] }; for (;;) a.push(structuredClone(o))",
+		"async":             "const a = []; for (;;) a.push((async () => { await 1 })())",
+		"generators":        "const a = []; for (;;) { const g = (function* () { yield 1 })(); g.next(); a.push(g) }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := run(t, program{source: source, memory: 24 << 20, yield: func(n int) {
+				if n > 500_000 {
+					panic(engine.Stop{Cause: errEnough})
+				}
+			}})
+			var trap *engine.Trap
+			if l.err != nil && !errors.As(l.err, &trap) {
+				t.Fatal(l.err)
+			}
+			if len(l.failures) == 0 || l.failures[0].Code != "ERR_OUT_OF_MEMORY" {
+				t.Fatalf("failures %+v, results %d, error %v", l.failures, len(l.results), l.err)
+			}
+		})
+	}
+}
+
+func TestMessageFindsNoMemory(t *testing.T) {
+	c := newClone(t)
+	c.in.SetData(isolate.Port(&host{t: t}))
+	if err := c.machine.Begin(isolate.Life{MemoryBytes: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	message := (&op.RunMessage{Name: "m.js", Source: strings.Repeat(" ", 4<<20)}).Encode()
+	if _, err := c.machine.Event(uint32(op.EventRun), message); !errors.Is(err, isolate.ErrMemory) || !errors.Is(err, ErrMemory) {
+		t.Fatal(err)
+	}
+}
+
 func TestGarbageIsCollected(t *testing.T) {
 	// Cycles are only freed by the collector: without it this needs 2 GB.
 	l := run(t, program{memory: 64 << 20, source: `

@@ -11,8 +11,9 @@ import (
 
 // Errors of a machine's methods, besides those of engine.Function.Call.
 var (
-	// ErrMemory: the guest has no memory for the message.
-	ErrMemory = errors.New("quickjs: the guest is out of memory")
+	// ErrMemory: the guest has no memory for the message. It is an
+	// [isolate.ErrMemory].
+	ErrMemory = fmt.Errorf("quickjs: %w", isolate.ErrMemory)
 	// ErrProtocol: the guest broke the rules of its ABI, or was handed
 	// something that does. What it did is a bug in it, or an attack.
 	ErrProtocol = errors.New("quickjs: protocol error")

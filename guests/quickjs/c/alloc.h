@@ -11,6 +11,12 @@
  * size. Larger blocks carry boundary tags, lie in bins by size, and merge with
  * free neighbours when freed.
  *
+ * Allocations of up to HEAP_SURE bytes never fail: the interpreter does not
+ * survive that everywhere (an Array made by a subclass's constructor writes
+ * through a null pointer). They get a reserve behind the limit, and with the
+ * first that does the event is over; when the reserve is used up, too, so is
+ * the guest, at once. Larger ones fail, as an error that can be caught.
+ *
  * Every block has an 8-byte header in front of its payload, which is aligned
  * to 16. The second word tells the kinds apart.
  */
@@ -22,6 +28,9 @@
 static char *heap_base(void);
 static uint32_t heap_memory_size(void);
 #define ALLOC_NAME(name) heap_##name
+#define HEAP_SURE 0u
+static void heap_exhausted(void) {}
+static void heap_dead(void) {}
 #else
 extern char __heap_base;
 static char *heap_base(void) { return &__heap_base; }
@@ -31,6 +40,10 @@ static uint32_t heap_memory_size(void)
     return (uint32_t)__builtin_wasm_memory_size(0) * 65536 - 65536;
 }
 #define ALLOC_NAME(name) name
+#define HEAP_SURE 8192u
+/* Defined in memory.h. */
+static void heap_exhausted(void);
+_Noreturn static void heap_dead(void);
 #endif
 
 #define CELL_FLAG 0x80000000u   /* second header word of a small cell: flag | class */
@@ -67,6 +80,7 @@ static struct {
     uint32_t break_limit;
     uint32_t memory_end; /* what the limit can't exceed */
     bool refused;        /* an allocation has failed for lack of memory */
+    bool reserve_open;   /* the limit has been moved, once, into the reserve */
     Cell *cells[CELL_CLASSES];
     char *run, *run_end; /* the rest of the current run */
     Block *bins[BIN_COUNT];
@@ -271,12 +285,41 @@ static void *cell_alloc(unsigned class)
     return (char *)c + HEADER;
 }
 
-void *ALLOC_NAME(malloc)(size_t n)
+/* Opens the reserve. False if it has been open. */
+static bool heap_open_reserve(void)
+{
+    if (heap.reserve_open)
+        return false;
+    heap.reserve_open = true;
+    if (heap.memory_end - heap.break_limit >= HEAP_RESERVE)
+        heap.break_limit += HEAP_RESERVE;
+    return true;
+}
+
+static void *heap_take(uint32_t n)
 {
     if (n > CELL_MAX - HEADER)
-        return n > BLOCK_MAX ? (heap.refused = true, NULL) : block_alloc((uint32_t)n);
-    unsigned class = ((uint32_t)n + HEADER + CELL_STEP - 1) / CELL_STEP;
+        return block_alloc(n);
+    unsigned class = (n + HEADER + CELL_STEP - 1) / CELL_STEP;
     return cell_alloc(class < 2 ? 2 : class);
+}
+
+void *ALLOC_NAME(malloc)(size_t n)
+{
+    if (n > BLOCK_MAX) {
+        heap.refused = true;
+        return NULL;
+    }
+    void *p = heap_take((uint32_t)n);
+    if (!p && n <= HEAP_SURE) {
+        if (heap_open_reserve()) {
+            heap_exhausted();
+            p = heap_take((uint32_t)n);
+        }
+        if (!p)
+            heap_dead();
+    }
+    return p;
 }
 
 void ALLOC_NAME(free)(void *p)
@@ -411,16 +454,7 @@ static void heap_set_limit(uint32_t n)
     if (room > HEAP_RESERVE)
         room -= HEAP_RESERVE;
     heap.break_limit = heap.break_at + (n && n < room ? n : room);
-    heap.refused = false;
-}
-
-/* Opens the reserve, once. */
-static void heap_open_reserve(void)
-{
-    static bool opened;
-    if (!opened && heap.memory_end - heap.break_limit >= HEAP_RESERVE)
-        heap.break_limit += HEAP_RESERVE;
-    opened = true;
+    heap.refused = heap.reserve_open = false;
 }
 
 #endif

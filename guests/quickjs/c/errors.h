@@ -153,6 +153,8 @@ static void write_text_property(Writer *w, JSContext *ctx, JSValueConst object, 
  * even enough for an error, or its own InternalError. */
 static bool is_out_of_memory(JSContext *ctx, JSValueConst thrown)
 {
+    if (memory_exhausted)
+        return true;
     if (!heap.refused)
         return false;
     if (JS_IsNull(thrown))

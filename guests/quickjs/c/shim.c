@@ -12,6 +12,7 @@
 #include "codec.h"
 #include "host.h"
 #include "guest.h"
+#include "memory.h"
 #include "ops.h"
 #include "errors.h"
 #include "modules.h"
@@ -23,6 +24,7 @@
 #include "entry.h"
 #include "native.h"
 #include "web.h"
+#include "shown.h"
 
 /* Stack of the wasm module that JavaScript may use; the linker gives it
  * 512 KiB, the rest is for the C functions that don't ask. */
@@ -49,7 +51,7 @@ static int interrupt_handler(JSRuntime *rt, void *opaque)
         rt->malloc_gc_threshold = soon > gc_ceiling ? soon : gc_ceiling;
     }
     env_yield();
-    return 0;
+    return memory_exhausted; /* can't be caught */
 }
 
 /* Takes the place of the evaluator: user code that makes code from strings
@@ -97,7 +99,7 @@ HOST_EXPORT("init") int32_t guest_init(void)
     if (!ctx)
         return -1;
     guest.context = ctx;
-    guest.native = guest.execution = guest.prepared = run.promise = run.input = JS_UNDEFINED;
+    guest.native = guest.env = guest.emitter = guest.execution = guest.prepared = run.promise = run.input = JS_UNDEFINED;
     for (int i = 0; i < EVENT_HOOKS; i++)
         guest.hooks[i] = JS_UNDEFINED;
     guest.allow_eval = true;
@@ -165,6 +167,7 @@ HOST_EXPORT("seal") void guest_seal(void)
     guest.booted = true;
     guest.allow_eval = false;
     run.phase = RUN_IDLE;
+    shown_seal(guest.context);
     image_seal(guest.runtime);
 }
 

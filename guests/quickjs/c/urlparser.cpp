@@ -29,11 +29,13 @@ string to_string(unsigned int value) {
 
 _LIBCPP_END_NAMESPACE_STD
 
+extern "C" [[noreturn]] void memory_dead();
+
 // C++ without exceptions has no way to say that memory is out: a block that
 // can't be had ends the guest.
 static void* allocate(std::size_t n) {
   void* p = std::malloc(n ? n : 1);
-  if (!p) __builtin_trap();
+  if (!p) memory_dead();
   return p;
 }
 
