@@ -2,7 +2,9 @@ package quickjs
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"mayfly/host/op"
@@ -190,5 +192,32 @@ func TestPreparedRefusesOtherEvents(t *testing.T) {
 	}
 	if _, err := newClone(t).machine.Event(uint32(op.EventInvoke), (&op.InvokeMessage{}).Encode()); !errors.Is(err, ErrProtocol) {
 		t.Errorf("invoke without prepare: %v", err)
+	}
+}
+
+// What C says of a Response is what the bootstrap's inspect says.
+func TestResponseIsShown(t *testing.T) {
+	for _, expression := range []string{
+		"new Response('hi')", "new Response()", "new Response(null, { status: 204, statusText: 'No Content' })", "new Response('x', { status: 404 })",
+		"new Response(new Uint8Array(3))", "Response.json({ a: 1 })", "new Response('', { headers: { plain: 'a' } })",
+		"new Response(null, { headers: { plain: '" + strings.Repeat("v", 35) + "' } })", "new Response(null, { headers: { plain: '" + strings.Repeat("v", 36) + "' } })",
+		"new Response(null, { headers: { plain: '" + strings.Repeat("v", 90) + "' } })", "new Response('a', { headers: { a: 'b', c: 'd' } })",
+		"new Response('a', { headers: { a: \"it's\" } })", "new Response(null, { headers: { a_1: '' } })", "new Response(null, { headers: { '1a': 'x' } })",
+		"new Response(null, { statusText: 'é' })", "Object.assign(new Response('hi'), { own: 1 })", "new (class Own extends Response {})('hi')",
+		"Response.error()", "Response.redirect('http://a.test/', 301)", "new Response(new ReadableStream())",
+		"(() => { const r = new Response('hi'); r.headers; return r })()", "(() => { const r = new Response('hi'); r.text(); return r })()",
+	} {
+		direct := run(t, program{source: "export default () => " + expression})
+		said := run(t, program{source: "import { inspect } from 'node:util'; export default () => inspect(" + expression + ")"})
+		if len(direct.results) != 1 || len(said.results) != 1 {
+			t.Fatalf("%s: %+v, %+v", expression, direct.failures, said.failures)
+		}
+		var want string
+		if err := json.Unmarshal([]byte(said.results[0].value), &want); err != nil {
+			t.Fatal(err)
+		}
+		if direct.results[0].kind != 2 || direct.results[0].value != want {
+			t.Errorf("%s is shown as\n%s\nand inspected as\n%s", expression, direct.results[0].value, want)
+		}
 	}
 }

@@ -17,11 +17,14 @@ enum { RUN_DETECT = 0, RUN_SCRIPT = 1, RUN_MODULE = 2 };
 static struct Run {
     enum { RUN_IDLE, RUN_EVALUATING, RUN_AWAITING, RUN_ANSWERED, RUN_ENDED } phase;
     bool module;
+    bool announced;       /* the bootstrap knows what is in told, or there is nothing to know */
     bool preparing;       /* the event is prepare: up to the function, no further */
     JSModuleDef *entry;   /* owned by the context's list of modules */
     JSValue promise;      /* of the evaluation, then of the result */
     JSValue input;
-} run;
+    uint8_t *told;        /* the rest of the message: str name, then args, env, cwd */
+    uint32_t told_length;
+} run = {.announced = true};
 
 /* Rejections that nobody has handled yet. A growing list, oldest first. */
 typedef struct Rejection {

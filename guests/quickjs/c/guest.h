@@ -12,7 +12,7 @@
 
 /* What the bootstrap wants to be called for; see native.h. */
 typedef enum EventHook {
-    ON_START, ON_ENV, ON_INVOKE, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
+    ON_START, ON_INVOKE, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
     EVENT_HOOKS
 } EventHook;
 
@@ -23,7 +23,11 @@ static struct Guest {
     bool allow_eval;  /* flag 1 of the events run and prepare; true during boot */
     JSValue native;   /* the services object of the bootstrap */
     JSValue hooks[EVENT_HOOKS]; /* functions, or undefined */
-    JSValue execution; /* the third argument of a default export */
+    JSValue env;       /* the second argument of a default export */
+    JSValue execution; /* the third */
+    JSValue emitter;   /* what counts its listeners in _eventsCount: process, or undefined */
+    bool end_watched;  /* the hooks of the end are wanted, whatever that says */
+    JSAtom atom_input, atom_events_count;
     JSValue prepared; /* the function that the event prepare found, or undefined */
 } guest;
 

@@ -36,6 +36,8 @@ static void boot_sources_free(void)
     }
 }
 
+static int announce_run(JSContext *ctx);
+
 static char *module_normalize(JSContext *ctx, const char *referrer, const char *specifier, void *opaque)
 {
     if (is_internal_name(referrer))
@@ -61,6 +63,11 @@ static char *module_normalize(JSContext *ctx, const char *referrer, const char *
     if (copy && has_prefix(copy, INTERNAL_PREFIX)) {
         js_free(ctx, copy);
         copy = NULL;
+    }
+    /* Its exports are the arrays and objects themselves. */
+    if (copy && strcmp(copy, BUILTIN_PREFIX "process") == 0 && announce_run(ctx)) {
+        js_free(ctx, copy);
+        return NULL;
     }
     if (!copy && !JS_HasException(ctx))
         JS_ThrowTypeError(ctx, "Cannot find module '%s'", specifier);

@@ -10,14 +10,18 @@
  *   ref(id, counts)                      whether it keeps the event from ending
  *   timer(callback, delay, repeat, args) → id   a sleep with a callback; cancel clears it
  *   setHooks(object)                     functions that the guest calls, all optional:
- *     start({name, args, env, cwd})        the program is about to run
+ *     start({name, args, env, cwd})        what the program is told, when announce() asks
+ *     emitter                              an object that counts its listeners in _eventsCount
  *     invoke(env)                          a prepared program gets more environment
- *     env() → object                       the env of a module's default export
+ *     env                                  the object that a default export gets
  *     inspect(value) → string              a rendering for results and errors
  *     result(value) → value or promise     presents a result that is an object
  *     uncaught(error, origin, promise) → handled     origin 1 exception, 2 rejection
  *     domException(message, name) → error  errors with names of the web
- *     beforeExit(), exit()                 as node's events
+ *     beforeExit(), exit()                 as node's events; called if the emitter has
+ *                                          listeners, or after watchEnd()
+ *   announce()                           calls start, once in a life
+ *   watchEnd()
  *   reportError(error)                   ends the event as an uncaught error
  *   writeText(fd, string)                the operation "write"
  *   utf8Encode(string) → Uint8Array, utf8Decode(bytes) → string (lossy, keeps a BOM)
@@ -118,7 +122,7 @@ static JSValue native_timer(JSContext *ctx, JSValueConst this_val, int argc, JSV
 static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     static const char *const names[EVENT_HOOKS] = {
-        [ON_START] = "start",   [ON_ENV] = "env",           [ON_INVOKE] = "invoke",
+        [ON_START] = "start",     [ON_INVOKE] = "invoke",
         [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
         [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
     };
@@ -130,6 +134,19 @@ static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc,
         guest.hooks[i] = JS_IsFunction(ctx, f) ? js_dup(f) : JS_UNDEFINED;
         JS_FreeValue(ctx, f);
     }
+    guest.env = JS_GetPropertyStr(ctx, argv[0], "env");
+    guest.emitter = JS_GetPropertyStr(ctx, argv[0], "emitter");
+    return JS_IsException(guest.env) || JS_IsException(guest.emitter) ? JS_EXCEPTION : JS_UNDEFINED;
+}
+
+static JSValue native_announce(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    return announce_run(ctx) ? JS_EXCEPTION : JS_UNDEFINED;
+}
+
+static JSValue native_watch_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    guest.end_watched = true;
     return JS_UNDEFINED;
 }
 
@@ -229,6 +246,8 @@ static JSValue native_proxy_details(JSContext *ctx, JSValueConst this_val, int a
 {
     if (!JS_IsProxy(argv[0]))
         return JS_UNDEFINED;
+    if (announce_run(ctx)) /* the target of process.env is looked at past its traps */
+        return JS_EXCEPTION;
     JSProxyData *proxy = JS_VALUE_GET_OBJ(argv[0])->u.opaque;
     JSValue pair[2] = {JS_NULL, JS_NULL};
     if (!proxy->is_revoked) {
@@ -388,7 +407,7 @@ static JSValue native_memory(JSContext *ctx, JSValueConst this_val, int argc, JS
 
 static JSValue native_builtin(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    JSAtom name = JS_ValueToAtom(ctx, argv[0]);
+    JSAtom name = announce_run(ctx) ? JS_ATOM_NULL : JS_ValueToAtom(ctx, argv[0]);
     if (name == JS_ATOM_NULL)
         return JS_EXCEPTION;
     JSModuleDef *m = js_find_loaded_module_by_name(ctx, name);
@@ -414,6 +433,8 @@ static const JSCFunctionListEntry native_functions[] = {
     JS_CFUNC_DEF("ref", 2, native_ref),
     JS_CFUNC_DEF("timer", 4, native_timer),
     JS_CFUNC_DEF("setHooks", 1, native_set_hooks),
+    JS_CFUNC_DEF("announce", 0, native_announce),
+    JS_CFUNC_DEF("watchEnd", 0, native_watch_end),
     JS_CFUNC_DEF("reportError", 1, native_report_error),
     JS_CFUNC_DEF("writeText", 2, native_write_text),
     JS_CFUNC_DEF("utf8Encode", 1, native_utf8_encode),

@@ -98,12 +98,47 @@ static bool json_says_nothing(JSContext *ctx, JSValueConst v)
     return !has;
 }
 
+/* Writes what inspect would say of a Response that is as most are; false if it
+ * is not. Defined in shown.h. */
+static bool write_plain_response(Writer *w, JSContext *ctx, JSValueConst v);
+
+/* Writes the whole answer for the values that need no code of JavaScript. */
+static bool write_simple_answer(Writer *w, JSContext *ctx, JSValueConst v)
+{
+    char digits[16];
+    switch (JS_VALUE_GET_TAG(v)) {
+    case JS_TAG_UNDEFINED:
+        writer_u8(w, RESULT_NONE);
+        writer_cstring(w, "undefined");
+        writer_bytes(w, NULL, 0);
+        return true;
+    case JS_TAG_BOOL:
+        writer_u8(w, RESULT_JSON);
+        writer_cstring(w, "boolean");
+        writer_cstring(w, JS_VALUE_GET_BOOL(v) ? "true" : "false");
+        return true;
+    case JS_TAG_INT:
+        writer_u8(w, RESULT_JSON);
+        writer_cstring(w, "number");
+        writer_bytes(w, digits, i32toa(digits, JS_VALUE_GET_INT(v)));
+        return true;
+    case JS_TAG_OBJECT:
+        return write_plain_response(w, ctx, v);
+    }
+    return false;
+}
+
 /* Answers the event with a value. */
 static void answer_value(JSContext *ctx, JSValueConst v)
 {
     uint8_t buffer[1024];
     Writer w;
     writer_init(&w, buffer, sizeof buffer);
+    if (write_simple_answer(&w, ctx, v) && !w.failed) {
+        env_call(OP_RESULT, w.bytes, w.length, NULL, 0);
+        writer_free(&w);
+        return;
+    }
     JSValue json = JS_UNDEFINED;
     if (!JS_IsUndefined(v) && !json_says_nothing(ctx, v)) {
         json = JS_JSONStringify(ctx, v, JS_UNDEFINED, JS_UNDEFINED);

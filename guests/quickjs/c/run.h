@@ -59,22 +59,19 @@ static int execution_init(JSContext *ctx)
     guest.execution = JS_NewObject(ctx);
     if (JS_IsException(guest.execution))
         return -1;
+    guest.atom_input = JS_NewAtom(ctx, "input");
+    guest.atom_events_count = JS_NewAtom(ctx, "_eventsCount");
+    if (JS_DefinePropertyValue(ctx, ctx->global_obj, guest.atom_input, JS_UNDEFINED,
+                               JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0)
+        return -1;
     return JS_SetPropertyFunctionList(ctx, guest.execution, context_functions, countof(context_functions));
 }
 
 /* Calls a program's function with input, environment and execution context. */
 static JSValue call_export(JSContext *ctx, JSValueConst f)
 {
-    JSValue env = JS_UNDEFINED;
-    if (!JS_IsUndefined(guest.hooks[ON_ENV])) {
-        env = JS_Call(ctx, guest.hooks[ON_ENV], JS_UNDEFINED, 0, NULL);
-        if (JS_IsException(env))
-            return env;
-    }
-    JSValueConst args[3] = {run.input, env, guest.execution};
-    JSValue result = JS_Call(ctx, f, JS_UNDEFINED, 3, args);
-    JS_FreeValue(ctx, env);
-    return result;
+    JSValueConst args[3] = {run.input, guest.env, guest.execution};
+    return JS_Call(ctx, f, JS_UNDEFINED, 3, args);
 }
 
 /* The default export of the module, which is evaluated. */
@@ -112,21 +109,36 @@ static void keep_prepared(JSContext *ctx, JSValue f)
         return;
     }
     run.phase = RUN_ANSWERED;
+    run.promise = JS_UNDEFINED;
     guest.prepared = f;
 }
 
-/* Waits for what the program came to. Consumes it. */
+/* Waits for what the program came to, as await does. Consumes it. What is no
+ * promise is as good as fulfilled: run_advance takes it from run.promise. */
 static void await_result(JSContext *ctx, JSValue result)
 {
     run.phase = RUN_AWAITING;
     run.module = false;
-    if (!JS_IsException(result))
-        result = await_value(ctx, result);
+    if (JS_IsObject(result)) {
+        bool thenable = true;
+        if (!JS_IsPromise(result)) {
+            JSValue then = JS_GetProperty(ctx, result, JS_ATOM_then);
+            thenable = JS_IsFunction(ctx, then);
+            if (JS_IsException(then)) {
+                JS_FreeValue(ctx, result);
+                result = JS_EXCEPTION;
+            }
+            JS_FreeValue(ctx, then);
+        }
+        if (thenable && !JS_IsException(result))
+            result = await_value(ctx, result);
+    }
     if (JS_IsException(result)) {
         fail_event(ctx);
         return;
     }
-    JS_PromiseMarkAsHandled(ctx, result);
+    if (JS_IsPromise(result))
+        JS_PromiseMarkAsHandled(ctx, result);
     run.promise = result;
 }
 
@@ -149,16 +161,20 @@ static bool run_advance(JSContext *ctx)
 {
     if (run.phase != RUN_EVALUATING && run.phase != RUN_AWAITING)
         return false;
-    JSPromiseStateEnum state = JS_PromiseState(ctx, run.promise);
-    if (state == JS_PROMISE_PENDING)
-        return false;
-    JSValue v = JS_PromiseResult(ctx, run.promise);
-    if (state == JS_PROMISE_REJECTED) {
-        JS_Throw(ctx, v);
-        fail_event(ctx);
-        return true;
+    /* The promise is never freed, nor what it has: the life ends soon, and what
+     * is not touched is not a page to put back. */
+    JSValue v = run.promise;
+    if (JS_IsPromise(v)) {
+        JSPromiseStateEnum state = JS_PromiseState(ctx, v);
+        if (state == JS_PROMISE_PENDING)
+            return false;
+        v = JS_PromiseResult(ctx, v);
+        if (state == JS_PROMISE_REJECTED) {
+            JS_Throw(ctx, v);
+            fail_event(ctx);
+            return true;
+        }
     }
-    JS_FreeValue(ctx, run.promise);
     run.promise = JS_UNDEFINED;
     if (run.phase == RUN_EVALUATING) {
         JSValue result = evaluated(ctx, v);
@@ -183,16 +199,13 @@ static bool run_advance(JSContext *ctx)
         }
         if (JS_IsPromise(presented)) {
             JS_PromiseMarkAsHandled(ctx, presented);
-            JS_FreeValue(ctx, v);
             run.promise = presented;
             return true;
         }
-        JS_FreeValue(ctx, v);
         v = presented;
     }
     run.phase = RUN_ANSWERED;
     answer_value(ctx, v);
-    JS_FreeValue(ctx, v);
     return true;
 }
 
@@ -206,6 +219,17 @@ static bool call_hook(JSContext *ctx, EventHook hook)
         uncaught_exception(ctx);
     JS_FreeValue(ctx, v);
     return true;
+}
+
+/* Whether the program wants to hear of its end, or has set an exit code. */
+static bool end_is_watched(void)
+{
+    if (guest.end_watched || !JS_IsObject(guest.emitter))
+        return true;
+    JSProperty *property;
+    JSShapeProperty *shape = find_own_property(&property, JS_VALUE_GET_OBJ(guest.emitter), guest.atom_events_count);
+    return !shape || (shape->flags & JS_PROP_TMASK) != JS_PROP_NORMAL ||
+           JS_VALUE_GET_TAG(property->u.value) != JS_TAG_INT || JS_VALUE_GET_INT(property->u.value) != 0;
 }
 
 /* Ends the event prepare: what is at rest becomes an image. */
@@ -226,7 +250,8 @@ static int prepare_end(JSContext *ctx)
         return STATUS_DONE;
     }
     JS_RunGC(guest.runtime);
-    run = (struct Run){.phase = RUN_IDLE, .promise = JS_UNDEFINED, .input = JS_UNDEFINED};
+    run.phase = RUN_IDLE;
+    run.preparing = false;
     image_seal(guest.runtime);
     return STATUS_DONE;
 }
@@ -253,14 +278,15 @@ static int turn(JSContext *ctx)
         fail_event(ctx);
         return STATUS_DONE;
     }
-    if (call_hook(ctx, ON_BEFORE_EXIT)) {
+    bool watched = end_is_watched();
+    if (watched && call_hook(ctx, ON_BEFORE_EXIT)) {
         do
             pump(ctx);
         while (report_rejection(ctx));
         if (run.phase != RUN_ENDED && operations.counted)
             return STATUS_PENDING;
     }
-    if (run.phase != RUN_ENDED)
+    if (run.phase != RUN_ENDED && (watched || end_is_watched()))
         call_hook(ctx, ON_EXIT);
     run.phase = RUN_ENDED;
     return STATUS_DONE;
@@ -281,19 +307,22 @@ static bool mentions_module_syntax(const char *s, size_t n)
     return false;
 }
 
-/* Compiles as an async script: a function object, or an exception. */
-static JSValue compile_script(JSContext *ctx, const char *name, const char *source, size_t length)
+/* Compiles a script: a function object, or an exception. One that never says
+ * await need not be async. */
+static JSValue compile_script(JSContext *ctx, const char *name, const char *source, size_t length, bool *async)
 {
+    *async = memmem(source, length, "await", 5) != NULL;
     return JS_Eval(ctx, source, length, name,
-                   JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_ASYNC | JS_EVAL_FLAG_COMPILE_ONLY);
+                   JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_COMPILE_ONLY | (*async ? JS_EVAL_FLAG_ASYNC : 0));
 }
 
 /* Starts the program: leaves the promise of its evaluation in run. */
 static void run_start(JSContext *ctx, uint8_t kind, const char *name, const char *source, size_t length)
 {
     JSValue code = JS_UNDEFINED;
+    bool async = true;
     if (kind != RUN_MODULE) {
-        code = compile_script(ctx, name, source, length);
+        code = compile_script(ctx, name, source, length, &async);
         if (JS_IsException(code) && kind == RUN_DETECT && mentions_module_syntax(source, length)) {
             /* Only a module may say import or export at its top level. Where
              * neither form compiles, the module's error is the one that helps:
@@ -311,18 +340,25 @@ static void run_start(JSContext *ctx, uint8_t kind, const char *name, const char
             js_dup(code);
             run.entry = m;
         }
-    } else if (!JS_IsException(code)) {
-        JSValue global = JS_GetGlobalObject(ctx);
-        if (JS_DefinePropertyValueStr(ctx, global, "input", js_dup(run.input),
-                                      JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0) {
+    } else if (!JS_IsException(code) && !JS_IsUndefined(run.input)) {
+        /* The property is there from boot on, undefined. */
+        if (JS_SetProperty(ctx, ctx->global_obj, guest.atom_input, js_dup(run.input)) < 0) {
             JS_FreeValue(ctx, code);
             code = JS_EXCEPTION;
         }
-        JS_FreeValue(ctx, global);
     }
+    if (!JS_IsException(code) && !run.module)
+        js_dup(code); /* never freed, like the promise */
     JSValue promise = JS_IsException(code) ? code : JS_EvalFunction(ctx, code);
     if (JS_IsException(promise)) {
         fail_event(ctx);
+        return;
+    }
+    if (!run.module && !async) {
+        if (run.preparing)
+            keep_prepared(ctx, promise);
+        else
+            await_result(ctx, promise);
         return;
     }
     /* Its rejection is the event's own failure, not an unhandled one. */
@@ -364,31 +400,41 @@ static JSValue reader_record(Reader *r, JSContext *ctx)
     return object;
 }
 
-/* Hands the bootstrap what the program is told: hook start({name, args, env,
- * cwd}). Consumes the values. -1 with an exception pending. */
-static int announce_run(JSContext *ctx, const char *name, JSValue args, JSValue env, JSValue cwd)
+/* Hands the bootstrap what the program was told: hook start({name, args, env,
+ * cwd}). Most programs never ask, so this waits until one does. -1 with an
+ * exception pending. */
+static int announce_run(JSContext *ctx)
 {
+    if (run.announced)
+        return 0;
+    run.announced = true;
+    if (JS_IsUndefined(guest.hooks[ON_START]))
+        return 0;
+    static const char *const names[] = {"name", "args", "env", "cwd"};
+    Reader r;
+    reader_init(&r, run.told, run.told_length);
     JSValue info = JS_NewObject(ctx);
-    int failed = JS_IsException(info) || JS_IsException(args) || JS_IsException(env) || JS_IsException(cwd);
-    if (failed) {
-        JS_FreeValue(ctx, args);
-        JS_FreeValue(ctx, env);
-        JS_FreeValue(ctx, cwd);
-    } else {
-        failed |= JS_DefinePropertyValueStr(ctx, info, "args", args, JS_PROP_C_W_E) < 0;
-        failed |= JS_DefinePropertyValueStr(ctx, info, "env", env, JS_PROP_C_W_E) < 0;
-        failed |= JS_DefinePropertyValueStr(ctx, info, "cwd", cwd, JS_PROP_C_W_E) < 0;
-        failed |= JS_DefinePropertyValueStr(ctx, info, "name", JS_NewString(ctx, name), JS_PROP_C_W_E) < 0;
+    int failed = JS_IsException(info);
+    for (int i = 0; i < (int)countof(names) && !failed; i++) {
+        JSValue v = i == 1 ? reader_strings(&r, ctx) : i == 2 ? reader_record(&r, ctx) : reader_string(&r, ctx);
+        failed = JS_IsException(v) || JS_DefinePropertyValueStr(ctx, info, names[i], v, JS_PROP_C_W_E) < 0;
     }
-    JSValue hook = failed ? JS_UNDEFINED : js_dup(guest.hooks[ON_START]);
-    if (!JS_IsUndefined(hook)) {
-        JSValue v = JS_Call(ctx, hook, JS_UNDEFINED, 1, vc(&info));
-        failed |= JS_IsException(v);
+    if (!failed) {
+        JSValue v = JS_Call(ctx, guest.hooks[ON_START], JS_UNDEFINED, 1, vc(&info));
+        failed = JS_IsException(v);
         JS_FreeValue(ctx, v);
-        JS_FreeValue(ctx, hook);
     }
     JS_FreeValue(ctx, info);
     return failed ? -1 : 0;
+}
+
+/* Passes over a list of as many byte ranges an item. */
+static void reader_skip_list(Reader *r, int ranges)
+{
+    uint32_t n = reader_u32(r), length;
+    for (uint32_t i = 0; i < n && !r->failed; i++)
+        for (int k = 0; k < ranges; k++)
+            reader_bytes(r, &length);
 }
 
 /* The events run and prepare. */
@@ -416,21 +462,33 @@ static int event_run(JSContext *ctx, Reader *r, bool prepare)
     if (is_internal_name(name)) { /* a file may be called so; it is not one of ours */
         memmove(name + 2, name, (size_t)name_length + 1);
         memcpy(name, "./", 2);
+        name_length += 2;
     }
     memcpy(source, source_bytes, length);
     source[length] = 0;
     memcpy(json, input, input_length);
     json[input_length] = 0;
-    JSValue args = reader_strings(r, ctx);
-    JSValue env = reader_record(r, ctx);
-    JSValue cwd = reader_string(r, ctx);
+    const uint8_t *rest = r->at;
+    reader_skip_list(r, 1);
+    reader_skip_list(r, 2);
+    uint32_t cwd_length;
+    reader_bytes(r, &cwd_length);
     if (r->failed)
         return STATUS_MALFORMED;
+    uint32_t rest_length = (uint32_t)(r->at - rest);
+    run.told_length = 4 + name_length + rest_length;
+    run.told = malloc(run.told_length);
+    if (!run.told)
+        return STATUS_NO_MEMORY;
+    memcpy(run.told, &name_length, 4);
+    memcpy(run.told + 4, name, name_length);
+    memcpy(run.told + 4 + name_length, rest, rest_length);
+    run.announced = false;
 
     run.preparing = prepare;
     run.input = input_length && !prepare ? JS_ParseJSON(ctx, json, input_length, "input") : JS_UNDEFINED;
     free(json);
-    if (announce_run(ctx, name, args, env, cwd) || JS_IsException(run.input)) {
+    if (JS_IsException(run.input)) {
         run.input = JS_UNDEFINED;
         fail_event(ctx);
     } else {

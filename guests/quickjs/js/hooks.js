@@ -11,7 +11,8 @@ native.setHooks({
   __proto__: null,
   start: startProcess,
   invoke: extendEnvironment,
-  env: () => process.env,
+  env: process.env,
+  emitter: process,
   inspect: (value) => inspect(value),
   domException: (message, name) => new DOMException(message, name),
   uncaught(error, origin, promise) {

@@ -18,7 +18,7 @@ import { now } from "mayfly:clock";
 import { invalidArgType, systemError } from "mayfly:node-errors";
 import { posix } from "mayfly:path";
 import { expose } from "mayfly:interface";
-import { ObjectAssign, ObjectDefineProperty, ReflectApply, StringPrototypeIncludes } from "mayfly:primordials";
+import { ObjectAssign, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, ReflectApply, ReflectOwnKeys, StringPrototypeIncludes } from "mayfly:primordials";
 
 const { queueMicrotask } = globalThis;
 const NODE_VERSION = "v22.0.0";
@@ -48,7 +48,18 @@ constant("config", Object.freeze({ variables: Object.freeze({}) }));
 // node:process can export them; startProcess fills them.
 const argv = [];
 const values = {};
-constant("argv", argv);
+let shownArguments = argv;
+ObjectDefineProperty(process, "argv", {
+  __proto__: null, enumerable: true, configurable: true,
+  get() {
+    native.announce();
+    return shownArguments;
+  },
+  set(value) {
+    native.announce();
+    shownArguments = value;
+  },
+});
 constant("env", environment(values));
 
 export function startProcess(told) {
@@ -61,6 +72,7 @@ export function startProcess(told) {
 
 // extendEnvironment adds what an invocation of a prepared program is told.
 export function extendEnvironment(env) {
+  native.announce();
   ObjectAssign(values, env);
 }
 
@@ -75,12 +87,34 @@ function absolute(name, directory) {
 function environment(values) {
   return new Proxy(values, {
     __proto__: null,
+    get(target, key) {
+      native.announce();
+      return target[key];
+    },
+    has(target, key) {
+      native.announce();
+      return key in target;
+    },
+    ownKeys(target) {
+      native.announce();
+      return ReflectOwnKeys(target);
+    },
+    getOwnPropertyDescriptor(target, key) {
+      native.announce();
+      return ObjectGetOwnPropertyDescriptor(target, key);
+    },
+    deleteProperty(target, key) {
+      native.announce();
+      return delete target[key];
+    },
     set(target, key, value) {
+      native.announce();
       if (typeof key === "symbol") throw new TypeError("Cannot convert a Symbol value to a string");
       target[key] = `${value}`;
       return true;
     },
     defineProperty(target, key, descriptor) {
+      native.announce();
       if ("value" in descriptor) descriptor = { ...descriptor, value: `${descriptor.value}`, writable: true, enumerable: true, configurable: true };
       return ObjectDefineProperty(target, key, descriptor) === target;
     },
@@ -94,6 +128,7 @@ ObjectDefineProperty(process, "exitCode", {
   set(code) {
     if (code !== undefined && code !== null) requireCode(code);
     exitCode = code;
+    native.watchEnd();
   },
 });
 
