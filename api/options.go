@@ -154,7 +154,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("api: Listen: %w", err)
 	}
 	if !isLoopback(host) && !o.RequireKeys {
-		return o, fmt.Errorf("api: %s is not a loopback address: listening there needs RequireKeys", o.Listen)
+		return o, fmt.Errorf("api: %s is not a loopback address: listening there needs RequireKeys (--require-keys; mayfly keys create makes a key)", o.Listen)
 	}
 	switch {
 	case len(o.Secret) == 0:

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,18 +33,23 @@ func main() {
 	}
 }
 
-// address is where make serve listens too, so that the URL printed here opens
-// again later.
-const address = "127.0.0.1:8787"
+// address and folder are those of make serve too, so that the URL printed here
+// opens again later.
+const (
+	address = "127.0.0.1:8787"
+	folder  = "data"
+)
 
 func run(ctx context.Context) (err error) {
-	listen := address
+	listen, data, again := address, folder, "make serve"
 	if l, err := net.Listen("tcp", address); err != nil {
-		listen = "127.0.0.1:0"
+		// Whoever has the port may have the folder too.
+		listen, data = "127.0.0.1:0", filepath.Join("out", "demo")
+		fmt.Printf("%s is taken: this server gets a port and a folder of its own\n", address)
 	} else {
 		l.Close()
 	}
-	s, err := start(ctx, "bin/mayfly", "serve", "--listen", listen, "--data", "data", "--log-level", "warn")
+	s, err := start(ctx, "bin/mayfly", "serve", "--listen", listen, "--data", data, "--log-level", "warn")
 	if err != nil {
 		return err
 	}
@@ -63,9 +69,12 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	say("Try next")
-	fmt.Printf("  make serve      # then open %s and http://%s/docs\n", chart, s.address)
+	if data != folder {
+		again = fmt.Sprintf("bin/mayfly serve --listen %s --data %s", s.address, data)
+	}
 	fmt.Println(`  bin/mayfly run testdata/demo/report.ts --file testdata/demo/sales.csv --file testdata/demo/chart.ts --input '{"title":"Revenue"}' --artifacts out`)
-	fmt.Printf("  curl -s http://%s/v1/executions -H 'content-type: application/json' -d '{\"language\":\"javascript\",\"code\":\"6 * 7\"}'\n", address)
+	fmt.Printf("  %s   # then open %s and http://%s/docs\n", again, chart, s.address)
+	fmt.Printf("  curl -s http://%s/v1/executions -H 'content-type: application/json' -d '{\"language\":\"javascript\",\"code\":\"6 * 7\"}'   # while it serves\n", s.address)
 	return nil
 }
 

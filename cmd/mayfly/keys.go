@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 type keysCommand struct {
 	Create createKeyCommand `cmd:"" help:"Create a key; its token is printed once."`
 	List   listKeysCommand  `cmd:"" help:"List the keys."`
-	Revoke revokeKeyCommand `cmd:"" help:"Revoke a key, at once."`
+	Revoke revokeKeyCommand `cmd:"" help:"Revoke a key; running servers heed it within a second."`
 }
 
 func newSecret() []byte {
@@ -44,11 +45,14 @@ type createKeyCommand struct {
 	keySettings
 	Name    string        `arg:"" help:"What the key is for."`
 	Tenant  string        `help:"Tenant whose share the key uses; default: the key's name."`
-	Expires time.Duration `help:"How long the key is good for; 0: for ever." default:"0"`
+	Expires time.Duration `help:"How long the key is good for; 0: for ever." default:"0s"`
 }
 
 // Run creates a key.
 func (cmd *createKeyCommand) Run(ctx context.Context, c console) error {
+	if strings.TrimSpace(cmd.Name) == "" {
+		return usageError{errors.New("a key needs a name that says what it is for")}
+	}
 	return cmd.withKeys(ctx, func(keys meta.Keys) error {
 		if cmd.Tenant == "" {
 			cmd.Tenant = cmd.Name
@@ -81,9 +85,13 @@ func (cmd *listKeysCommand) Run(ctx context.Context, c console) error {
 		}
 		if cmd.JSON {
 			type key struct {
-				ID, Name, Tenant             string
-				Created                      time.Time
-				LastUsed, Expires, RevokedAt time.Time `json:",omitzero"`
+				ID       string    `json:"id"`
+				Name     string    `json:"name"`
+				Tenant   string    `json:"tenant"`
+				Created  time.Time `json:"created_at"`
+				LastUsed time.Time `json:"last_used_at,omitzero"`
+				Expires  time.Time `json:"expires_at,omitzero"`
+				Revoked  time.Time `json:"revoked_at,omitzero"`
 			}
 			out := []key{}
 			for _, k := range list {
@@ -123,7 +131,7 @@ func (cmd *revokeKeyCommand) Run(ctx context.Context, c console) error {
 	return cmd.withKeys(ctx, func(keys meta.Keys) error {
 		err := keys.RevokeKey(ctx, cmd.ID)
 		if errors.Is(err, meta.ErrNotFound) {
-			return fmt.Errorf("there is no key %q", cmd.ID)
+			return fmt.Errorf("there is no key %q: mayfly keys list prints the ids", cmd.ID)
 		}
 		return err
 	})

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // childVariable makes the test binary the program itself, so that a test can
@@ -13,5 +15,5 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		main() // does not return
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"mayfly": main})
 }

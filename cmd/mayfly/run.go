@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,10 +19,8 @@ import (
 
 // runCommand is mayfly run.
 type runCommand struct {
-	engineSettings
-	limitSettings
 	File       string            `arg:"" help:"Program to run (.js, .mjs, .jsx, .ts, .tsx); - reads it from standard input."`
-	Args       []string          `arg:"" optional:"" passthrough:"" help:"Arguments of the program."`
+	Args       []string          `arg:"" optional:"" passthrough:"" help:"Arguments of the program; those that begin with a dash come after --."`
 	Language   string            `help:"Language of a program from standard input." default:"javascript" enum:"javascript,typescript"`
 	Input      string            `help:"Value of input, as JSON; @FILE reads it from a file." placeholder:"JSON"`
 	Files      []string          `name:"file" help:"File to mount: PATH, or PATH=NAME to give it another name." placeholder:"PATH"`
@@ -33,6 +32,9 @@ type runCommand struct {
 	Keep       []string          `help:"Pattern of the files to keep, instead of /artifacts/**." placeholder:"GLOB"`
 	JSON       bool              `help:"Print the whole result as JSON."`
 	Statistics bool              `name:"usage" help:"Print what the program used."`
+
+	engineSettings `group:"Settings, as those of mayfly serve:"`
+	limitSettings  `group:"Settings, as those of mayfly serve:"`
 }
 
 // outcomeCodes are the exit codes of programs that did not end by themselves.
@@ -87,7 +89,7 @@ func (cmd *runCommand) run(ctx context.Context, c console) (err error) {
 	}
 	result, err := h.service.Execute(ctx, "run", *request, emit)
 	if invalid := (*execution.InvalidError)(nil); errors.As(err, &invalid) {
-		return usageError{err}
+		return usageError{withLimitHint(err)}
 	}
 	if err != nil {
 		return err
@@ -154,8 +156,14 @@ func indentStack(e *execution.Error) string {
 // request makes the request that the flags describe.
 func (cmd *runCommand) request(c console) (*execution.Request, error) {
 	r := &execution.Request{Language: cmd.Language, Env: cmd.Env, Args: cmd.Args, Artifacts: cmd.Keep}
-	if len(r.Args) > 0 && r.Args[0] == "--" {
-		r.Args = r.Args[1:]
+	for i, a := range r.Args {
+		if a == "--" {
+			r.Args = slices.Delete(r.Args, i, i+1)
+			break
+		}
+		if strings.HasPrefix(a, "-") && a != "-" {
+			return nil, usageError{fmt.Errorf("%s is no flag, or comes too late: mayfly's flags come before the program's arguments, and such as begin with a dash after --", a)}
+		}
 	}
 	if cmd.File == "-" {
 		code, err := io.ReadAll(c.in)
@@ -207,6 +215,9 @@ func (cmd *runCommand) request(c console) (*execution.Request, error) {
 		}
 	}
 	for _, host := range cmd.Allow {
+		if strings.Contains(host, "/") {
+			return nil, usageError{fmt.Errorf("--allow: %q is not a host: expected one like api.example.com, *.example.com or example.com:8443", host)}
+		}
 		rule := execution.NetworkRule{Host: host}
 		if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && strings.Count(host, ":") == 1 {
 			port, err := strconv.Atoi(host[i+1:])
@@ -237,9 +248,9 @@ func (cmd *runCommand) setLimits(l *execution.Limits) error {
 		setSize := func(p *int64) { var s size; err = s.UnmarshalText([]byte(text)); *p = int64(s) }
 		switch name {
 		case "cpu":
-			l.CPU, err = time.ParseDuration(text)
+			l.CPU, err = parseDuration(text)
 		case "wall":
-			l.Wall, err = time.ParseDuration(text)
+			l.Wall, err = parseDuration(text)
 		case "memory":
 			setSize(&l.MemoryBytes)
 		case "output":

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"mayfly/api"
@@ -43,9 +44,9 @@ type serverSettings struct {
 
 // serveCommand is mayfly serve.
 type serveCommand struct {
+	serverSettings
 	engineSettings
 	limitSettings
-	serverSettings
 }
 
 // Run serves until ctx ends, which is a signal to stop.
@@ -92,7 +93,9 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	if err := server.Listen(); err != nil {
+	if err := server.Listen(); errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: choose another with --listen; port 0 is a free one", err)
+	} else if err != nil {
 		return err
 	}
 	served := make(chan error, 1)

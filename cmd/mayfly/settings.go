@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sort"
 	"strings"
 	"time"
@@ -71,6 +72,34 @@ type limitSettings struct {
 func (s *limitSettings) limits() (defaults, caps execution.Limits) {
 	return execution.Limits{CPU: s.DefaultCPU, Wall: s.DefaultWall, MemoryBytes: int64(s.DefaultMemory), OutputBytes: int64(s.DefaultOutput)},
 		execution.Limits{CPU: s.MaxCPU, Wall: s.MaxWall, MemoryBytes: int64(s.MaxMemory), OutputBytes: int64(s.MaxOutput), FilesBytes: int64(s.MaxFiles)}
+}
+
+// withLimitHint says of a limit above its cap which settings raise caps.
+func withLimitHint(err error) error {
+	if invalid := (*execution.InvalidError)(nil); errors.As(err, &invalid) && strings.HasPrefix(invalid.Field, "/limits/") {
+		return fmt.Errorf("%w (--max-cpu, --max-wall, --max-memory, --max-output and --max-files set the most)", err)
+	}
+	return err
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a duration: expected one like 500ms, 2s or 1h30m", text)
+	}
+	return d, nil
+}
+
+// decodeDuration is kong's mapper of durations. It wants a unit from a
+// configuration file too, where a bare number would be nanoseconds.
+func decodeDuration(c *kong.DecodeContext, target reflect.Value) error {
+	token, err := c.Scan.PopValue("duration")
+	if err != nil {
+		return err
+	}
+	d, err := parseDuration(fmt.Sprint(token.Value))
+	target.SetInt(int64(d))
+	return err
 }
 
 // A size is a number of bytes, as 512, 64KiB, 1.5GiB or 10MB.
@@ -195,7 +224,7 @@ func (c *fileConfig) Validate(app *kong.Application) error {
 	}
 	if len(wrong) > 0 {
 		sort.Strings(wrong)
-		return fmt.Errorf("%s: unknown key %s", c.path, strings.Join(wrong, ", "))
+		return fmt.Errorf("%s: unknown key %s; mayfly config lists the keys", c.path, strings.Join(wrong, ", "))
 	}
 	return nil
 }
