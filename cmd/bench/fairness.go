@@ -23,7 +23,7 @@ func (b *bench) fairness(ctx context.Context) (results []result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	length := pick(b.quick, 2*time.Second, 8*time.Second)
+	length := pick(b.quick, 2*time.Second, 5*time.Second)
 	var alone, company, middle, later []float64
 	for i := range pick(b.quick, 3, 6) {
 		_, quiet, err := s.lightTenant(ctx, length)
