@@ -180,6 +180,9 @@ func (s *Server) serveArtifactHost(w http.ResponseWriter, r *http.Request, id st
 	if !errors.As(err, &problem) {
 		problem = s.incident(r, "artifact", err)
 	}
+	if errors.As(err, new(*cutError)) {
+		panic(http.ErrAbortHandler)
+	}
 	s.refuse(w, r, problem)
 }
 
@@ -224,8 +227,17 @@ func (s *Server) serveArtifact(w http.ResponseWriter, r *http.Request, id, name 
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", `"`+a.SHA256+`"`)
 	http.ServeContent(w, r, "", stored.EndedAt, content)
+	if content.failed != nil && r.Context().Err() == nil {
+		return &cutError{content.failed}
+	}
 	return nil
 }
+
+// A cutError is why the content of an answer that has begun is not whole.
+// There is no other way to tell the client than to cut the connection.
+type cutError struct{ error }
+
+func (e *cutError) Unwrap() error { return e.error }
 
 // artifactType is a content type that is fit for a header field; text without
 // a charset is UTF-8.
@@ -266,6 +278,7 @@ type objectReader struct {
 	size    int64
 	offset  int64
 	body    io.ReadCloser
+	failed  error // of a read; what it read is withheld
 }
 
 func (o *objectReader) open() error {
@@ -294,6 +307,12 @@ func (o *objectReader) Read(b []byte) (int, error) {
 		}
 	}
 	n, err := o.body.Read(b)
+	if err != nil && err != io.EOF {
+		// The store tells by an error with the last bytes that the content is
+		// damaged. Without them the answer is short, which clients notice.
+		o.failed = err
+		return 0, err
+	}
 	o.offset += int64(n)
 	return n, err
 }

@@ -27,6 +27,7 @@ import "mayfly:clone";
 import "mayfly:buffer";
 import "mayfly:process";
 import "mayfly:shown";
+import "mayfly:call-site";
 
 import "node:buffer";
 import "node:events";
