@@ -8,8 +8,10 @@ const (
 	// keepPages bounds the pages that a slot keeps resident between lives.
 	keepPages = 2048
 	// When for idleLives lives more than half of the kept pages were not
-	// changed, the slot keeps more than it needs, and starts anew.
-	idleLives = 16
+	// changed, the slot keeps more than it needs, and starts anew; after
+	// idleLives<<mostPatience at most, where that has not helped.
+	idleLives    = 16
+	mostPatience = 8
 	// hintBytes is how much of a page is compared first.
 	hintBytes = 16
 )
@@ -19,12 +21,14 @@ const (
 // kept page is compared, to tell whether a life changed it.
 type scanSlot struct {
 	*mapping
-	args    scanArgs
-	regions [256]scanRegion // what one call of the kernel fills
-	kept    []run           // resident after the last reset, equal to the image
-	spare   []run           // becomes kept
-	idle    int             // lives in a row with mostly unchanged kept pages
-	held    int64           // resident bytes, by the last walk
+	args     scanArgs
+	regions  [256]scanRegion // what one call of the kernel fills
+	kept     []run           // resident after the last reset, equal to the image
+	spare    []run           // becomes kept
+	idle     int             // lives in a row with mostly unchanged kept pages
+	given    int64           // pages given back for that, the last time
+	patience uint            // how often idleLives is doubled
+	held     int64           // resident bytes, by the last walk
 
 	// hints are where pages, by their last digits, were last found to differ.
 	hints [512]uint8
@@ -107,7 +111,15 @@ func (s *scanSlot) walk(restoring bool) (int64, error) {
 	s.kept, s.spare = s.spare, s.kept
 	if unchanged*2 <= keeping {
 		s.idle = 0
-	} else if s.idle++; s.idle >= idleLives {
+	} else if s.idle++; s.idle >= idleLives<<s.patience {
+		// A page may be stored to in every life and yet be the same in the
+		// end. If giving back brought as many pages again, it isn't worth it.
+		if s.given > 0 && keeping*4 >= s.given*3 {
+			s.patience = min(s.patience+2, mostPatience)
+		} else {
+			s.patience = 0
+		}
+		s.given = keeping
 		s.idle, keeping = 0, 0
 		for _, r := range s.kept { // but no page of the image that was only loaded
 			if err := s.discard(r.bytes()); err != nil {

@@ -77,6 +77,39 @@ func testIdlePages(t *testing.T, k kind) {
 	requirePristine(t, m)
 }
 
+// TestSameStores has lives that store to pages what is there already: to give
+// them back each time would cost a fault for each in the next life.
+func TestSameStores(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		if s := k.options.Strategy; s != Scan && s != Track {
+			return // the others keep nothing
+		}
+		m := newTestMemory(t, testImage(t), k)
+		life := func() {
+			for p := range 40 {
+				at := p * 2 * PageSize
+				m.Bytes()[at]++
+				m.Bytes()[at]--
+			}
+			m.Bytes()[0]++
+		}
+		givenBack := 0
+		for range 40 * idleLives {
+			life()
+			if _, err := m.Reset(); err != nil {
+				t.Fatal(err)
+			}
+			if m.Resident() == 0 {
+				givenBack++
+			}
+		}
+		if givenBack > 4 {
+			t.Errorf("the pages were given back %d times", givenBack)
+		}
+		requirePristine(t, m)
+	})
+}
+
 // TestGuards lets the kernel read next to windows.
 func TestGuards(t *testing.T) {
 	var pipe [2]int
