@@ -400,7 +400,7 @@ func residue(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
 			wg.Go(func() {
 				r, err := s.post(t.Context(), scanKey, scan)
 				if err != nil || r.status != 200 || !slices.Contains(c.Outcomes, r.Outcome) {
-					t.Errorf("scanning: %v %+v", err, r)
+					t.Errorf("scanning: %v %s", err, short(string(r.body)))
 					return
 				}
 				if bytes.Contains(r.body, []byte(canary)) || c.Value != "" && string(r.Result) != c.Value {

@@ -337,9 +337,9 @@ func (s *attackServer) hello(n int) (time.Duration, error) {
 }
 
 // A load is what a server holds.
-type load struct{ resident, descriptors, goroutines float64 }
+type load struct{ resident, descriptors, goroutines, heap, unused float64 }
 
-var metricLine = regexp.MustCompile(`(?m)^(process_resident_memory_bytes|process_open_fds|go_goroutines) (\S+)$`)
+var metricLine = regexp.MustCompile(`(?m)^(process_resident_memory_bytes|process_open_fds|go_goroutines|go_memstats_heap_inuse_bytes|go_memstats_heap_idle_bytes|go_memstats_heap_released_bytes) (\S+)$`)
 
 func (s *attackServer) load() (load, error) {
 	var l load
@@ -347,12 +347,15 @@ func (s *attackServer) load() (load, error) {
 	if err != nil {
 		return l, err
 	}
-	fields := map[string]*float64{"process_resident_memory_bytes": &l.resident, "process_open_fds": &l.descriptors, "go_goroutines": &l.goroutines}
+	var released float64
+	fields := map[string]*float64{"process_resident_memory_bytes": &l.resident, "process_open_fds": &l.descriptors, "go_goroutines": &l.goroutines,
+		"go_memstats_heap_inuse_bytes": &l.heap, "go_memstats_heap_idle_bytes": &l.unused, "go_memstats_heap_released_bytes": &released}
 	for _, m := range metricLine.FindAllSubmatch(a.body, -1) {
 		if *fields[string(m[1])], err = strconv.ParseFloat(string(m[2]), 64); err != nil {
 			return l, err
 		}
 	}
+	l.unused -= released
 	if l.resident == 0 || l.descriptors == 0 || l.goroutines == 0 {
 		return l, fmt.Errorf("measurements are missing: %+v", l)
 	}
@@ -370,8 +373,8 @@ func (s *attackServer) settled(most load, wait time.Duration) (l load, err error
 			return l, nil
 		}
 		if time.Now().After(deadline) {
-			return l, fmt.Errorf("the server holds %.0f MiB, %.0f descriptors and %.0f goroutines; at most %.0f, %.0f and %.0f were expected",
-				l.resident/(1<<20), l.descriptors, l.goroutines, most.resident/(1<<20), most.descriptors, most.goroutines)
+			return l, fmt.Errorf("the server holds %.0f MiB (%.0f of them Go's heap, %.0f free in it), %.0f descriptors and %.0f goroutines; at most %.0f, %.0f and %.0f were expected",
+				l.resident/(1<<20), l.heap/(1<<20), l.unused/(1<<20), l.descriptors, l.goroutines, most.resident/(1<<20), most.descriptors, most.goroutines)
 		}
 	}
 }

@@ -284,7 +284,7 @@ func (a *arena) review(t *testing.T, name string, s *attackServer) {
 	s.client.CloseIdleConnections()
 	before := a.before[name]
 	if name != "guarded" {
-		l, err := s.settled(load{before.resident + residentSlack, before.descriptors + descriptorSlack, before.goroutines + goroutineSlack}, 20*time.Second)
+		l, err := s.settled(load{resident: before.resident + residentSlack, descriptors: before.descriptors + descriptorSlack, goroutines: before.goroutines + goroutineSlack}, 20*time.Second)
 		if err != nil {
 			t.Errorf("server %s: %v", name, err)
 		} else {

@@ -7,7 +7,7 @@ cpu_ms = 50
 memory_mb = 64
 ---*/
 const r = /(x*)*y?/g;
-Object.defineProperty(r, "lastIndex", { get: () => 0, set() {} });
+r[Symbol.replace] = (s) => { r.lastIndex = 0; return s; };
 "x".repeat(30).replace(/(x+x+)+y/g, "z");
 for (const m of "x".repeat(40).matchAll(/(x+)*y/g)) m;
 "x".repeat(100).replace(r, "$1$1");

@@ -1,7 +1,7 @@
 /*---
 rows = [4]
 attack = "closures, classes and generators at rest, each of which holds its frame"
-outcomes = ["exceededMemory"]
+outcomes = ["exceededMemory", "exception"]
 [request.limits]
 memory_mb = 32
 cpu_ms = 3000

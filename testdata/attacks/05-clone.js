@@ -1,9 +1,10 @@
 /*---
 rows = [5]
 attack = "structuredClone and console.log of what is nested very deep"
-match = "^\"done"
+outcomes = ["ok", "exceededCpu", "exceededMemory"]
+match = "^null$|^\"done"
 [request.limits]
-cpu_ms = 5000
+cpu_ms = 1000
 memory_mb = 200
 ---*/
 let a = []; for (let i = 0; i < 200000; i++) a = [a];

@@ -3,7 +3,7 @@ rows = [6]
 attack = "a million promises that nobody settles, each awaited"
 outcomes = ["exceededMemory", "exceededCpu", "exception"]
 [request.limits]
-cpu_ms = 3000
+cpu_ms = 1000
 memory_mb = 64
 wall_ms = 5000
 ---*/

@@ -17,7 +17,7 @@ while (queue.length && seen.size < 60000) {
     if (/primordial|__host|mayflyHost|hostCall|internalBinding|callHost|startOp|op_|rawCall/i.test(String(k))) found.push(name);
     let d; try { d = Reflect.getOwnPropertyDescriptor(o, k); } catch { continue; }
     for (const v of [d?.value, d?.get, d?.set]) queue.push([v, name]);
-    if (d?.get) { try { queue.push([d.get.call(o), name]); } catch {} }
+    if (d?.get) { try { const v = d.get.call(o); if (v instanceof Promise) v.catch(() => {}); queue.push([v, name]); } catch {} }
   }
   try { queue.push([Reflect.getPrototypeOf(o), path + ".__proto__"]); } catch {}
 }

@@ -4,7 +4,7 @@ attack = "Error.prepareStackTrace, Error.captureStackTrace and frames: no object
 match = "^\"safe"
 ---*/
 const got = [];
-Error.prepareStackTrace = (e, frames) => { for (const f of frames ?? []) for (const m of ["getThis", "getFunction"]) { try { const v = f[m]?.(); if (v !== undefined && v !== globalThis && v !== null) got.push(m); } catch {} } return "own"; };
+Error.prepareStackTrace = (e, frames) => { for (const f of frames ?? []) for (const m of ["getThis", "getFunction", "getEvalOrigin"]) { try { const v = f[m]?.(); if (v !== undefined && v !== globalThis && v !== null) got.push(m); } catch {} } return "own"; };
 setTimeout(() => { new Error("x").stack; }, 0);
 await new Promise((r) => setTimeout(r, 5));
 try { structuredClone(() => {}); } catch (e) { e.stack; }

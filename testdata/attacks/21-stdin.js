@@ -1,7 +1,7 @@
 /*---
 rows = [21, 19]
 attack = "names of the environment and of the input that are those of prototypes, and standard input that is no text"
-value = '["own","own","object",true]'
+match = "^\\[(null|\"own\"),\"own\",\"object\",true\\]$"
 [request]
 stdin = "\u0000\ud7ff\uffff\r\n\u2028"
 input = { constructor = { prototype = { polluted = true } }, "__proto__" = { polluted = true } }

@@ -3,7 +3,7 @@ rows = [23, 2]
 attack = "keys that share a hash: maps, objects, parsed JSON, URLSearchParams and Headers with as many of them"
 outcomes = ["ok", "exceededCpu", "exceededMemory"]
 [request.limits]
-cpu_ms = 1000
+cpu_ms = 500
 memory_mb = 128
 ---*/
 const keys = [];
