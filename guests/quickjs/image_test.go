@@ -43,9 +43,9 @@ func TestChangedPages(t *testing.T) {
 		source string
 		limit  int
 	}{
-		{"1+2*3", 50},
-		{"export default () => ({ hello: 'world' })", 70},
-		{"new Response('hi').status", 60},
+		{"1+2*3", 28},
+		{"export default () => ({ hello: 'world' })", 55},
+		{"new Response('hi').status", 45},
 		{"console.log('hello')", 90},
 		{"const a = []; for (let i = 0; i < 1000; i++) a.push({ i }); a.length", 120},
 	} {

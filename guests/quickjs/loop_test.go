@@ -187,6 +187,35 @@ func TestEndlessWorkIsStopped(t *testing.T) {
 	}
 }
 
+// However long the code between two jumps is, the host is let in.
+func TestLongFunctionsYield(t *testing.T) {
+	body := "let x; " + strings.Repeat("x=1;", 100_000)
+	for name, program := range map[string]func(loop string) program{
+		"script":   func(loop string) program { return program{source: loop + "{" + body + "}"} },
+		"function": func(loop string) program { return program{source: "function f() {" + body + "} " + loop + " f()"} },
+		"module": func(loop string) program {
+			return program{source: "import './a.js'; export default () => 1", files: map[string]string{"a.js": "const f = () => {" + body + "}; " + loop + " f()"}}
+		},
+		"eval": func(loop string) program {
+			return program{source: "eval('" + loop + "{ let x; ' + 'x=1;'.repeat(100000) + '}')", eval: true}
+		},
+		"Function": func(loop string) program {
+			return program{source: "const f = new Function('let x; ' + 'x=1;'.repeat(100000)); " + loop + " f()", eval: true}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			once, often := run(t, program("for (let i = 0; i < 1; i++)")), run(t, program("for (let i = 0; i < 200; i++)"))
+			if once.err != nil || often.err != nil || len(once.failures)+len(often.failures) > 0 {
+				t.Fatal(once.err, often.err, once.failures, often.failures)
+			}
+			// 40 million instructions, or more: compiling yields, too.
+			if often.yields-once.yields < 3 {
+				t.Fatalf("%d yields, and %d without the loop", often.yields, once.yields)
+			}
+		})
+	}
+}
+
 func TestDeepRecursion(t *testing.T) {
 	deep := map[string]string{
 		"function":        "(function f() { f() })()",

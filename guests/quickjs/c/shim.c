@@ -23,52 +23,13 @@
 #include "invoke.h"
 #include "entry.h"
 #include "native.h"
+#include "interrupt.h"
 #include "web.h"
 #include "shown.h"
 
 /* Stack of the wasm module that JavaScript may use; the linker gives it
  * 512 KiB, the rest is for the C functions that don't ask. */
 #define STACK_LIMIT 393216
-
-/* Bytes that a life may allocate before cycles are collected: collecting
- * writes to every object's header, and so to every page of the image. */
-#define GC_FIRST (24u << 20)
-
-/* Bytes between two collections where memory is short. */
-#define GC_STEP (4u << 20)
-
-static size_t gc_ceiling; /* of the threshold, so that garbage is not mistaken for need */
-
-/* QuickJS asks now and then whether to go on: at jumps, calls and in the
- * builtins that take long. The host decides, and does not come back if not. */
-static int interrupt_handler(JSRuntime *rt, void *opaque)
-{
-    /* After a collection QuickJS waits for half as much again, which may be
-     * more than the life's limit allows. Collect earlier then, but not at
-     * every allocation when nearly all that there is is in use. */
-    if (rt->malloc_gc_threshold > gc_ceiling) {
-        size_t soon = rt->malloc_state.malloc_size + GC_STEP;
-        rt->malloc_gc_threshold = soon > gc_ceiling ? soon : gc_ceiling;
-    }
-    env_yield();
-    return memory_exhausted; /* can't be caught */
-}
-
-/* Takes the place of the evaluator: user code that makes code from strings
- * has to be allowed to. */
-static JSValue (*evaluate)(JSContext *, JSValueConst, const char *, size_t, const char *, int, int, int);
-
-static JSValue guarded_evaluate(JSContext *ctx, JSValueConst this_obj, const char *input, size_t length,
-                                const char *filename, int line, int flags, int scope)
-{
-    int type = flags & JS_EVAL_TYPE_MASK;
-    if (!guest.allow_eval && (type == JS_EVAL_TYPE_DIRECT || type == JS_EVAL_TYPE_INDIRECT)) {
-        JSValue error = JS_MakeError2(ctx, JS_EVAL_ERROR, true,
-                                      "Code generation from strings disallowed for this context");
-        return JS_IsException(error) ? error : JS_Throw(ctx, error);
-    }
-    return evaluate(ctx, this_obj, input, length, filename, line, flags, scope);
-}
 
 /* Takes away what needs shared memory or other threads. */
 static int remove_globals(JSContext *ctx, JSValueConst global)
@@ -92,7 +53,6 @@ HOST_EXPORT("init") int32_t guest_init(void)
         return -1;
     guest.runtime = rt;
     JS_SetMaxStackSize(rt, STACK_LIMIT);
-    JS_SetInterruptHandler(rt, interrupt_handler, NULL);
     JS_SetHostPromiseRejectionTracker(rt, rejection_tracker, NULL);
     JS_SetCanBlock(rt, false);
     JSContext *ctx = JS_NewContext(rt);
@@ -103,8 +63,7 @@ HOST_EXPORT("init") int32_t guest_init(void)
     for (int i = 0; i < EVENT_HOOKS; i++)
         guest.hooks[i] = JS_UNDEFINED;
     guest.allow_eval = true;
-    evaluate = ctx->eval_internal;
-    ctx->eval_internal = guarded_evaluate;
+    interrupt_init(ctx);
     JSValue global = JS_GetGlobalObject(ctx);
     int failed = remove_globals(ctx, global) || native_init(ctx) || execution_init(ctx) || modules_init(ctx) ||
                  web_init(ctx, global, guest.native);
