@@ -9,10 +9,12 @@ import (
 // An output gathers what a program prints, under a limit for both streams and
 // the result together, and passes it on in larger pieces.
 type output struct {
-	limit   int64
-	used    int64
-	streams [2]strings.Builder // stdout, stderr
-	cut     [2]bool
+	limit    int64
+	used     int64
+	streams  [2]strings.Builder // stdout, stderr
+	cut      [2]bool
+	last     int // stream that was written last
+	switches int // how often that changed
 
 	pass   func(fd int, text string) // nil: nobody listens
 	fd     int                       // stream of what is held back
@@ -27,6 +29,14 @@ const (
 	passAfter = 10 * time.Millisecond
 )
 
+// Each change of the stream makes an event, which is kept with the execution.
+// Past freeSwitches of them each counts as switchBytes of the limit, so that
+// single bytes to and fro do not hold a hundred times their size.
+const (
+	freeSwitches = 1000
+	switchBytes  = 256
+)
+
 // truncationMark ends a stream that was cut.
 const truncationMark = "\n[output truncated]\n"
 
@@ -35,6 +45,12 @@ const truncationMark = "\n[output truncated]\n"
 func (o *output) write(fd int, b []byte) bool {
 	if o.cut[0] || o.cut[1] {
 		return false
+	}
+	if fd != o.last {
+		o.last = fd
+		if o.switches++; o.switches > freeSwitches {
+			o.used += switchBytes
+		}
 	}
 	ok := true
 	if room := o.limit - o.used; int64(len(b)) > room {
