@@ -173,7 +173,11 @@ func (a archive) download(ctx context.Context, work string) (string, error) {
 		// pip asks a source archive's build backend for its metadata, even if
 		// it is only downloaded. Ours answers in its place, so that no code
 		// of the package runs and nothing that it builds with is installed.
-		stub := filepath.Join(work, "backend")
+		// pip runs it in a folder of its own: a relative path would miss.
+		stub, err := filepath.Abs(filepath.Join(work, "backend"))
+		if err != nil {
+			return "", err
+		}
 		if err := os.CopyFS(stub, backend); err != nil {
 			return "", err
 		}

@@ -15,7 +15,12 @@ func changedPages(t *testing.T, source string) int {
 	if l.err != nil || len(l.failures) > 0 {
 		t.Fatalf("%s: error %v, failures %v", source, l.err, l.failures)
 	}
-	c := l.clone
+	return l.clone.changedPages(t)
+}
+
+// changedPages counts the pages that differ from the image.
+func (c *clone) changedPages(t *testing.T) int {
+	t.Helper()
 	top, err := c.machine.HeapTop()
 	if err != nil {
 		t.Fatal(err)

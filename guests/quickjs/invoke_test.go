@@ -221,3 +221,26 @@ func TestResponseIsShown(t *testing.T) {
 		}
 	}
 }
+
+// An invocation changes few pages of the prepared image.
+func TestInvokeChangesFewPages(t *testing.T) {
+	for _, test := range []struct {
+		source string
+		limit  int
+	}{
+		{"export default () => 1", 12},
+		{"export default () => new Response('hi')", 25},
+		{"export default async (input, env) => ({ key: env.KEY })", 60},
+	} {
+		c := prepare(t, program{source: test.source}).clone(t)
+		l := c.invoke(t, 1, &op.InvokeMessage{}, nil, nil)
+		if l.err != nil || len(l.results) != 1 {
+			t.Fatalf("%s: error %v, failures %+v", test.source, l.err, l.failures)
+		}
+		n := c.changedPages(t)
+		t.Logf("%d pages: %s", n, test.source)
+		if n > test.limit {
+			t.Errorf("%d pages are changed, more than %d: %s", n, test.limit, test.source)
+		}
+	}
+}
