@@ -152,6 +152,24 @@ func script(p *isolate.Program, source string) isolate.Job {
 	}
 }
 
+// prepare evaluates a module up to its handler, to be invoked in clones.
+func prepare(ctx context.Context, r *isolate.Runtime, p *isolate.Program, source string) (*isolate.Program, error) {
+	job := script(p, source)
+	job.Event = uint32(op.EventPrepare)
+	prepared, report, err := r.Derive(ctx, job)
+	if err == nil && prepared == nil {
+		err = fmt.Errorf("preparing %s ended with %s: %w", source, report.Outcome, report.Err)
+	}
+	return prepared, err
+}
+
+// invocation is a job that calls a prepared handler.
+func invocation(p *isolate.Program) isolate.Job {
+	job := script(p, "")
+	job.Event, job.Message = uint32(op.EventInvoke), (&op.InvokeMessage{}).Encode()
+	return job
+}
+
 // runJob runs a job of script that has to succeed.
 func runJob(ctx context.Context, r *isolate.Runtime, job isolate.Job) (result string, usage isolate.Usage, err error) {
 	h := job.Host.(*minimalHost)

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -471,6 +472,28 @@ func TestFetch(t *testing.T) {
 	if r.Outcome != execution.Exception || !strings.Contains(r.Error.Message+fmt.Sprint(r.Error.Cause), "network.allow") {
 		t.Errorf("without a rule: %s cause %+v", show(r), r.Error.Cause)
 	}
+}
+
+// A program that recurses deeply and catches the error ends well; what its
+// stack took must not stay with the slot.
+func TestDeepStacksAreGivenBack(t *testing.T) {
+	s := newService(t, nil)
+	before := heapInUse()
+	for range 100 {
+		if r := execute(t, s, js("const f = () => f() + 1; try { f() } catch (e) { e.name }")); string(r.Value) != `"RangeError"` && string(r.Value) != `"InternalError"` {
+			t.Fatal(show(r))
+		}
+	}
+	if grown := heapInUse() - before; grown > 8<<20 {
+		t.Errorf("the heap has grown by %d KiB", grown>>10)
+	}
+}
+
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse)
 }
 
 func TestCancel(t *testing.T) {

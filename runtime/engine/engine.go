@@ -107,6 +107,10 @@ type Instance interface {
 	// SetData attaches a value, which host functions find by Data.
 	SetData(data any)
 	Data() any
+	// StackBytes is the memory that the engine holds for the stacks of the
+	// functions that were looked up: it grows with the depth of the guest's
+	// recursion and is kept until Close.
+	StackBytes() int
 	// Close must not be called while the guest runs.
 	Close() error
 }

@@ -41,6 +41,9 @@ func TestTrap(t *testing.T) {
 		}
 	}
 	m.want(3, "add", 1, 2) // the instance can still be called
+	if n := m.StackBytes(); n < 1<<20 {
+		t.Errorf("after recursion up to the limit the stacks hold %d bytes", n)
+	}
 }
 
 // unwinder is a module whose export "run" calls env.host from n nested calls.

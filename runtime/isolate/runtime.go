@@ -166,14 +166,19 @@ func (r *Runtime) admit(iso *Isolate) (err error) {
 	return err
 }
 
+// keepStack is how many bytes of the engine's stacks a slot may keep: what
+// programs use that don't recurse deeply.
+const keepStack = 512 << 10
+
 // putBack makes the slot clean again, or discards it.
 func (r *Runtime) putBack(iso *Isolate, failed error) {
 	s := iso.slot
 	s.runs++
 	var e *ended
-	if failed != nil && (!errors.As(failed, &e) || errors.As(failed, new(engine.Stop))) || s.runs >= r.config.SlotRuns {
-		// After a trap or an unwound turn the engine may keep a deep stack: a
-		// new slot costs less than to find out.
+	if failed != nil && (!errors.As(failed, &e) || errors.As(failed, new(engine.Stop))) || s.runs >= r.config.SlotRuns || s.instance.StackBytes() > keepStack {
+		// Nothing is known of an instance after a trap or an unwound turn, and
+		// what deep recursion took for its stack is given back only so: a new
+		// slot costs a fraction of a millisecond.
 		if n, err := s.memory.Changed(); err == nil {
 			iso.usage.Memory = max(iso.usage.Memory, n)
 		}
