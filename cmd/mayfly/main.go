@@ -62,6 +62,10 @@ func main() {
 		// each collection waits for the running guests to yield.
 		debug.SetGCPercent(400)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		// But not at the price of memory: what Go holds stays small.
+		debug.SetMemoryLimit(512 << 20)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	executable, _ = os.Executable() // without, it goes on in this process
 	code := execute(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr})

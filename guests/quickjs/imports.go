@@ -3,7 +3,6 @@ package quickjs
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"mayfly/host/op"
@@ -122,10 +121,15 @@ func boxOf(in engine.Instance) *box {
 	panic(engine.Stop{Cause: fmt.Errorf("%w: the instance has no machine", ErrProtocol)})
 }
 
-// addBox gives the machine's instance a box for as long as the machine lives.
+// addBox gives the machine's instance a box, until the machine is closed.
 func addBox(m *machine) *box {
 	b := &box{}
 	boxes.Store(m.instance, b)
-	runtime.AddCleanup(m, func(in engine.Instance) { boxes.CompareAndDelete(in, b) }, m.instance)
 	return b
+}
+
+// Close forgets the instance, which would otherwise be kept with all it holds.
+func (m *machine) Close() error {
+	boxes.CompareAndDelete(m.instance, m.box)
+	return nil
 }

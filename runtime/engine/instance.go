@@ -34,7 +34,10 @@ func (in *wazeroInstance) Memory() []byte   { return in.memory }
 func (in *wazeroInstance) SetData(data any) { in.data = data }
 func (in *wazeroInstance) Data() any        { return in.data }
 
-func (in *wazeroInstance) Close() error { return in.module.Close(context.Background()) }
+func (in *wazeroInstance) Close() error {
+	in.stacks = nil // they may be large, and whoever still has the instance needs them no more
+	return in.module.Close(context.Background())
+}
 
 func (in *wazeroInstance) Function(name string) (Function, error) {
 	f := in.module.ExportedFunction(name)

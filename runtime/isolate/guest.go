@@ -64,6 +64,8 @@ type Machine interface {
 	Fuel() engine.Global
 	// HeapTop is the end of the heap in bytes from the start of memory.
 	HeapTop() (uint32, error)
+	// Close lets go of the instance, which is closed next.
+	Close() error
 }
 
 // Life is what a clone is told at its start.

@@ -2,6 +2,7 @@ package isolate
 
 import (
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,14 +17,19 @@ type pressure struct {
 	stop     chan struct{}
 	stopped  chan struct{}
 
+	collected time.Time // when garbage was collected for want of memory
+
 	mu   sync.Mutex
 	live map[*Isolate]struct{} // those that have run for a while, or rest
 }
 
-// Above the budget nothing is admitted. Above shedFactor times the budget, or
-// with less than reserve left on the machine, isolates are ended.
+// Above the budget nothing is admitted. Above shedPercent of it, or with less
+// than reserve left on the machine, isolates are ended. From collectPercent on
+// Go's garbage is collected and given back, once in collectPeriod.
 const (
 	shedPercent    = 115
+	collectPercent = 85
+	collectPeriod  = 2 * time.Second
 	reserve        = 256 << 20
 	pressurePeriod = 50 * time.Millisecond
 )
@@ -53,6 +59,13 @@ func (p *pressure) watch() {
 			return
 		case <-tick.C:
 			p.look()
+			if p.resident.Load() > p.budget/100*collectPercent && time.Since(p.collected) > collectPeriod {
+				// Part of it may be garbage: what is refused or ended for that
+				// would be refused in vain.
+				debug.FreeOSMemory()
+				p.collected = time.Now()
+				p.look()
+			}
 			if p.resident.Load() > p.budget/100*shedPercent || p.free.Load() < reserve {
 				p.shed()
 			}

@@ -123,6 +123,7 @@ func (p *Program) boot(ctx context.Context, memory *snapshot.Memory, digest snap
 	if err != nil {
 		return nil, err
 	}
+	defer machine.Close()
 	if err := p.guest.Boot(ctx, machine, cache, progress); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package isolate
 
 import (
+	"errors"
+
 	"mayfly/runtime/engine"
 	"mayfly/runtime/snapshot"
 )
@@ -66,9 +68,9 @@ func (s *slot) reset() (int64, error) {
 }
 
 func (s *slot) close() error {
-	err := s.instance.Close()
-	if e := s.memory.Close(); err == nil {
-		err = e
+	var errs []error
+	if s.machine != nil {
+		errs = append(errs, s.machine.Close())
 	}
-	return err
+	return errors.Join(append(errs, s.instance.Close(), s.memory.Close())...)
 }
