@@ -58,7 +58,7 @@ const lightPause = 5 * time.Millisecond
 // before it have been answered, and gives p50 and p99 of the answers' delays
 // after those times.
 func (s *server) lightTenant(ctx context.Context, length time.Duration) (p50, p99 time.Duration, err error) {
-	body := toJSON(map[string]string{"language": "javascript", "code": helloModule, "tenant": "light"})
+	body := toJSON(map[string]string{"language": "javascript", "code": helloScript, "tenant": "light"})
 	request := encodeRequest("POST", s.address, "/v1/executions", []byte(body))
 	const connections = 32
 	due := make(chan time.Time, int(length/lightPause)+1)

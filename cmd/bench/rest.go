@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// The program that is posted: to Mayfly as a module whose default export is
-// called, to workerd as a worker.
+// The program that is posted: to Mayfly as a script whose last expression is
+// the result, to workerd as a worker.
 const (
-	helloModule = `export default () => "` + hello + `"`
+	helloScript = `"` + hello + `"`
 	helloWorker = `export default { async fetch() { return new Response("` + hello + `"); } };`
 )
 
@@ -33,7 +33,7 @@ func (b *bench) rest(ctx context.Context) ([]result, error) {
 	if _, err := b.javascript(ctx); err != nil { // the cache is warm then
 		return nil, err
 	}
-	post := toJSON(map[string]string{"language": "javascript", "code": helloModule})
+	post := toJSON(map[string]string{"language": "javascript", "code": helloScript})
 	postWorker := toJSON(map[string]string{"language": "javascript", "code": helloWorker})
 	startPeer := func(ctx context.Context) (*server, error) { return startWorkerd(ctx, workerd) }
 	mayfly := &peer{name: "mayfly", path: "/v1/executions", body: post, start: func(ctx context.Context) (*server, error) {
