@@ -16,7 +16,7 @@ type scanArgs struct {
 }
 
 // scanRegion is struct page_region.
-type scanRegion struct{ start, end, categories uint64 }
+type scanRegion struct{ start, end, _ uint64 } // the last: categories
 
 // From <linux/fs.h>: _IOWR('f', 16, struct pm_scan_arg), and categories.
 const (
