@@ -6,7 +6,6 @@ import (
 	"errors"
 	"runtime"
 	"testing"
-	"time"
 
 	"mayfly/host/op"
 	"mayfly/runtime/engine"
@@ -135,18 +134,17 @@ func TestTake(t *testing.T) {
 // What is kept of an instance goes with its machine.
 func TestBoxesGo(t *testing.T) {
 	in := &fakeInstance{}
-	func() {
-		m := &machine{instance: in}
-		addBox(m)
-	}()
-	for range 100 {
-		runtime.GC()
-		if _, ok := boxes.Load(in); !ok {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	m := &machine{instance: in}
+	m.box = addBox(m)
+	if boxOf(in) != m.box {
+		t.Fatal("the box is not found")
 	}
-	t.Fatal("the box of a machine that is gone is still there")
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := boxes.Load(in); ok {
+		t.Error("the box of a machine that was closed is still there")
+	}
 }
 
 // FuzzMessages delivers any bytes as an event and as a settlement.

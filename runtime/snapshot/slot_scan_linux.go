@@ -6,7 +6,7 @@ const (
 	// largeRun is the number of adjacent changed pages that are.
 	largeRun = 256
 	// keepPages bounds the pages that a slot keeps resident between lives.
-	keepPages = 2048
+	keepPages = 512
 	// When for idleLives lives more than half of the kept pages were not
 	// changed, the slot keeps more than it needs, and starts anew; after
 	// idleLives<<mostPatience at most, where that has not helped.
