@@ -9,10 +9,12 @@ LDFLAGS   = -ldflags "-X main.version=$(VERSION)"
 # The linter's version; it is run from its module, nothing is installed.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+comma := ,
+
 # TUNED holds the flags that build with the tuned engine.
 include runtime/engine/tune/tune.mk
 
-.PHONY: help build guests demo serve check test race fuzz attack bench clean
+.PHONY: help build guests demo serve check test race fuzz attack browser bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +52,9 @@ fuzz: guests ## every fuzz target for FUZZTIME
 
 attack: build guests ## hostile programs against a real server
 	MAYFLY_ATTACKS=full go test $(TUNED) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
+
+browser: guests ## artifacts and documentation in Chromium, which has to be installed
+	go test $(TUNED) -tags=$(if $(TUNED),mayfly_tuned$(comma))browser ./cmd/mayfly -run TestBrowser -count=1
 
 bench: build guests ## the targets, as ratios from one run
 	go run $(TUNED) ./cmd/bench $(BENCH)
