@@ -53,7 +53,7 @@ type fetchRequest struct {
 func newPlatform(t testing.TB, files map[string]string) *platform {
 	return &platform{
 		host:   &host{t: t, files: files},
-		tree:   map[string]*node{"/": {dir: true}, "/work": {dir: true}, "/tmp": {dir: true}},
+		tree:   map[string]*node{"/": {dir: true}, "/home": {dir: true}, "/tmp": {dir: true}},
 		stdin:  "line one\nline two\n",
 		quota:  1 << 20,
 		bodies: map[uint32]func() (string, bool){},
@@ -495,7 +495,7 @@ func runPlatform(t testing.TB, p *platform, source, name string) *life {
 		t.Fatal(err)
 	}
 	message := (&op.RunMessage{Kind: op.RunModule, Name: name, Source: source,
-		Args: []string{"one", "two"}, Env: []op.Pair{{Name: "KEY", Value: "value"}, {Name: "HOME", Value: "/home/me"}}, Dir: "/work"}).Encode()
+		Args: []string{"one", "two"}, Env: []op.Pair{{Name: "KEY", Value: "value"}, {Name: "HOME", Value: "/home/me"}}, Dir: "/home"}).Encode()
 	l.status, l.err = c.machine.Event(uint32(op.EventRun), message)
 	for turns := 0; l.err == nil && l.status == isolate.Pending; turns++ {
 		if turns > 100_000 {

@@ -323,7 +323,7 @@ func begin(t testing.TB, c *clone, event op.Event, p program) *life {
 		name = "main.js"
 	}
 	message := (&op.RunMessage{Kind: p.kind, Name: name, Source: p.source, Input: []byte(p.input), AllowEval: p.eval,
-		Args: []string{"one", "two"}, Env: []op.Pair{{Name: "KEY", Value: "value"}}, Dir: "/work"}).Encode()
+		Args: []string{"one", "two"}, Env: []op.Pair{{Name: "KEY", Value: "value"}}, Dir: "/home"}).Encode()
 	l.status, l.err = c.machine.Event(uint32(event), message)
 	return l
 }

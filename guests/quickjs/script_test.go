@@ -116,7 +116,7 @@ func TestWorkAfterTheResult(t *testing.T) {
 
 func TestProgramIsTold(t *testing.T) {
 	run(t, program{source: "JSON.stringify([process.argv.slice(2), process.env.KEY, process.cwd()])"}).
-		want(resultJSON, "string", `"[[\"one\",\"two\"],\"value\",\"/work\"]"`)
+		want(resultJSON, "string", `"[[\"one\",\"two\"],\"value\",\"/home\"]"`)
 }
 
 func TestExit(t *testing.T) {

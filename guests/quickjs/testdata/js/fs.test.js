@@ -4,12 +4,12 @@ import fsp from "node:fs/promises";
 import { check, done, rejects, same, throws } from "./check.js";
 
 fs.writeFileSync("a.txt", "h\u00e9llo");
-same([fs.readFileSync("a.txt", "utf8"), fs.readFileSync("/work/a.txt").toString("hex"), fs.readFileSync("a.txt", { encoding: "base64" }), fs.readFileSync("a.txt", "latin1")],
+same([fs.readFileSync("a.txt", "utf8"), fs.readFileSync("/home/a.txt").toString("hex"), fs.readFileSync("a.txt", { encoding: "base64" }), fs.readFileSync("a.txt", "latin1")],
   ["h\u00e9llo", "68c3a96c6c6f", "aMOpbGxv", "h\u00c3\u00a9llo"]);
 check(Buffer.isBuffer(fs.readFileSync("a.txt")));
 fs.appendFileSync("a.txt", Buffer.from("!"));
 fs.appendFileSync("new.txt", "created");
-same([fs.readFileSync("a.txt", "utf8"), fs.readFileSync(new URL("file:///work/new.txt"), "utf8"), fs.readFileSync(Buffer.from("new.txt"), "utf8")], ["h\u00e9llo!", "created", "created"]);
+same([fs.readFileSync("a.txt", "utf8"), fs.readFileSync(new URL("file:///home/new.txt"), "utf8"), fs.readFileSync(Buffer.from("new.txt"), "utf8")], ["h\u00e9llo!", "created", "created"]);
 fs.writeFileSync("b.bin", new Uint16Array([0x6261]));
 same(fs.readFileSync("b.bin", "ascii"), "ab");
 fs.writeFileSync("b.bin", "6869", "hex");
@@ -24,11 +24,11 @@ throws(() => fs.writeFileSync("missing.txt", "x", { flag: "r+" }), { code: "ENOE
 const missing = throws(() => fs.readFileSync("nope"), { name: "Error", code: "ENOENT", errno: -2, syscall: "open", path: "nope", message: "ENOENT: no such file or directory, open 'nope'" });
 same(Object.keys(missing), ["errno", "code", "syscall", "path"]);
 throws(() => fs.readFileSync(""), { message: "ENOENT: no such file or directory, open ''" });
-throws(() => fs.readFileSync("/work"), { message: "EISDIR: illegal operation on a directory, read", code: "EISDIR" });
+throws(() => fs.readFileSync("/home"), { message: "EISDIR: illegal operation on a directory, read", code: "EISDIR" });
 throws(() => fs.readFileSync("a.txt/x"), { message: "ENOTDIR: not a directory, open 'a.txt/x'" });
 throws(() => fs.readFileSync("a.txt/"), { code: "ENOTDIR" });
 throws(() => fs.writeFileSync("no/such", ""), { message: "ENOENT: no such file or directory, open 'no/such'" });
-throws(() => fs.writeFileSync("/work", ""), { code: "EISDIR" });
+throws(() => fs.writeFileSync("/home", ""), { code: "EISDIR" });
 throws(() => fs.writeFileSync("big", new Uint8Array(2 << 20)), { message: "ENOSPC: no space left on device, write", errno: -28 });
 throws(() => fs.readFileSync(), { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
 throws(() => fs.readFileSync("a\0b"), { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" });
@@ -38,7 +38,7 @@ throws(() => fs.writeFileSync("a.txt", "x", { flag: "q" }), { code: "ERR_INVALID
 throws(() => fs.readFileSync(9), { code: "EBADF" });
 
 // Directories.
-same([fs.mkdirSync("d"), fs.mkdirSync("x/y/z", { recursive: true }), fs.mkdirSync("x/y/z", { recursive: true })], [undefined, "/work/x", undefined]);
+same([fs.mkdirSync("d"), fs.mkdirSync("x/y/z", { recursive: true }), fs.mkdirSync("x/y/z", { recursive: true })], [undefined, "/home/x", undefined]);
 throws(() => fs.mkdirSync("d"), { message: "EEXIST: file already exists, mkdir 'd'" });
 throws(() => fs.mkdirSync("q/r"), { message: "ENOENT: no such file or directory, mkdir 'q/r'" });
 throws(() => fs.mkdirSync("a.txt/r", { recursive: true }), { code: "ENOTDIR" });
@@ -59,7 +59,7 @@ throws(() => fs.statSync("zz"), { message: "ENOENT: no such file or directory, s
 same([fs.statSync("zz", { throwIfNoEntry: false }), fs.existsSync("x"), fs.existsSync("zz"), fs.existsSync(undefined), fs.existsSync("a.txt/")], [undefined, true, false, false, false]);
 same(fs.accessSync("x"), undefined);
 throws(() => fs.accessSync("zz"), { message: "ENOENT: no such file or directory, access 'zz'" });
-same(fs.realpathSync("./x/../x/y"), "/work/x/y");
+same(fs.realpathSync("./x/../x/y"), "/home/x/y");
 
 // Changing.
 fs.copyFileSync("x/1.txt", "copy.txt");
