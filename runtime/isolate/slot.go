@@ -20,7 +20,7 @@ type slot struct {
 
 // keepClean is how many clean slots a processor keeps of a program: isolates
 // that wait at an await hold slots, so that more than one come back at once.
-const keepClean = 32
+const keepClean = 16
 
 // take is a clean slot of the program.
 func (p *processor) take(program *Program) (*slot, error) {
