@@ -47,7 +47,7 @@ func untilClosed(t *testing.T, c net.Conn) string {
 // and no execution begins.
 func TestSlowClients(t *testing.T) {
 	s := newTestServer(t, func(o *Options) {
-		o.HeaderTimeout, o.BodyTimeout, o.IdleTimeout = 100*time.Millisecond, 200*time.Millisecond, 100*time.Millisecond
+		o.HeaderTimeout, o.BodyTimeout, o.IdleTimeout = 400*time.Millisecond, 600*time.Millisecond, 400*time.Millisecond
 	})
 	post := "POST /v1/executions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 	for name, text := range map[string]string{
@@ -70,7 +70,7 @@ func TestSlowClients(t *testing.T) {
 	// A trickle is no better than nothing.
 	c := s.dial("GET /health HTTP/1.1\r\n")
 	go func() {
-		for range 200 {
+		for range 500 {
 			if _, err := io.WriteString(c, "X-A: b\r\n"); err != nil {
 				return
 			}
@@ -86,14 +86,17 @@ func TestSlowClients(t *testing.T) {
 // The time-outs of reading do not end an execution that takes longer.
 func TestLongExecution(t *testing.T) {
 	s := newTestServer(t, func(o *Options) {
-		o.HeaderTimeout, o.BodyTimeout, o.IdleTimeout = 50*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
-		o.WriteTimeout = 50 * time.Millisecond
+		// Long enough for a busy machine to send a request in.
+		o.HeaderTimeout, o.BodyTimeout, o.IdleTimeout = 500*time.Millisecond, 500*time.Millisecond, 500*time.Millisecond
+		o.WriteTimeout = 500 * time.Millisecond
 	})
+	// A connection that idles may be closed just when it is used again.
+	s.client.Transport.(*http.Transport).DisableKeepAlives = true
 	for _, accept := range []string{"*/*", "application/x-ndjson"} {
 		name := "long" + accept
 		go func() {
 			<-s.executor.started
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(1500 * time.Millisecond)
 			close(s.executor.gate(name))
 		}()
 		if a := s.post("wait "+name, "Accept", accept).want(200); !strings.Contains(string(a.body), `"outcome":"ok"`) {

@@ -19,7 +19,7 @@ var layers = map[string][]string{
 	"storage":          {"storage"},
 	"host/op":          {"host/op"},
 	"host":             {"host", "runtime", "storage"},
-	"guests":           {"guests", "runtime", "host/op"},
+	"guests":           {"guests", "runtime", "host/op", "host/vfs", "host/wasi"},
 	"api":              {"api", "host", "storage"},
 	"cmd":              {"cmd", "api", "guests", "host", "runtime", "storage"},
 }

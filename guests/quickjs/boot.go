@@ -187,11 +187,12 @@ func (m *machine) invokeZero(name string, params ...uint64) error {
 
 // bootPort is what the guest can reach while it boots: clocks that stand
 // still, and a way to say what went wrong.
-type bootPort struct{ failure error }
+type bootPort struct {
+	isolate.BootPort
+	failure error
+}
 
 var errBootOperation = errors.New("quickjs: the bootstrap asked the host for something")
-
-func (p *bootPort) Yield() {}
 
 func (p *bootPort) Call(number uint32, in, out []byte) ([]byte, bool) {
 	switch op.Op(number) {

@@ -24,7 +24,10 @@ func (f *fakeInstance) Data() any        { return f.data }
 func (f *fakeInstance) SetData(data any) { f.data = data }
 
 // An echo answers with what it was asked, repeated.
-type echo struct{ times int }
+type echo struct {
+	isolate.BootPort
+	times int
+}
 
 func (e echo) Yield() {}
 func (e echo) Call(number uint32, in, out []byte) ([]byte, bool) {
@@ -206,7 +209,7 @@ func BenchmarkLife(b *testing.B) {
 }
 
 // A silent port takes everything and answers nothing.
-type silent struct{}
+type silent struct{ isolate.BootPort }
 
 func (silent) Yield() {}
 func (silent) Call(number uint32, in, out []byte) ([]byte, bool) {

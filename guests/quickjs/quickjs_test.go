@@ -167,6 +167,7 @@ func (c *clone) reset() error {
 
 // A host is a Port that remembers what the guest did.
 type host struct {
+	isolate.BootPort
 	t        testing.TB
 	files    map[string]string // modules by name
 	stdout   strings.Builder

@@ -59,6 +59,11 @@ const (
 	//	in:  nothing
 	//	out: the bytes, without a length
 	Stdin Op = 11
+	// Display: a rich result, as a chart: one thing in several media types, text ones as UTF-8; application/vnd.mayfly.chart+json is chart data.
+	//
+	//	in:  list<str mime, bytes>
+	//	out: nothing
+	Display Op = 12
 	// FSRead.
 	//
 	//	in:  str path
@@ -152,6 +157,11 @@ const (
 	//	in:  bytes input (JSON, empty: undefined), list<str name, str value> env (added to what prepare had)
 	//	out: nothing
 	EventInvoke Event = 3
+	// EventCell: runs a program whose names stay for the cells after it, in the same state; guests answer as to run.
+	//
+	//	in:  as run
+	//	out: nothing
+	EventCell Event = 4
 )
 
 var opNames = map[Op]string{
@@ -166,6 +176,7 @@ var opNames = map[Op]string{
 	Digest:     "digest",
 	Cancel:     "cancel",
 	Stdin:      "stdin",
+	Display:    "display",
 	FSRead:     "fs_read",
 	FSWrite:    "fs_write",
 	FSReaddir:  "fs_readdir",
@@ -186,4 +197,5 @@ var eventNames = map[Event]string{
 	EventRun:     "run",
 	EventPrepare: "prepare",
 	EventInvoke:  "invoke",
+	EventCell:    "cell",
 }

@@ -2,6 +2,7 @@ package isolate
 
 import (
 	"context"
+	"time"
 
 	"mayfly/runtime/engine"
 	"mayfly/runtime/wasm"
@@ -84,4 +85,22 @@ type Port interface {
 	Call(op uint32, in, out []byte) (answer []byte, ok bool)
 	// Start begins an asynchronous operation, to be settled under id.
 	Start(op, id uint32, in []byte)
+	// Wait is for a guest that can't return from its turn to wait: it blocks,
+	// without holding a processor, until an operation has settled, which it
+	// hands over, or d has passed. A negative d waits as long as something is
+	// pending; more is false if nothing has settled. It may unwind the guest.
+	Wait(d time.Duration) (s Settlement, more bool)
+	// Pause blocks for d without holding a processor, whatever settles.
+	Pause(d time.Duration)
+	// Host is what answers Call: imports that are no operations find theirs
+	// by it, as those of a system interface.
+	Host() any
+}
+
+// A Settlement is the end of an asynchronous operation: its answer, or an
+// error record if OK is false.
+type Settlement struct {
+	ID      uint32
+	OK      bool
+	Message []byte
 }

@@ -62,14 +62,8 @@ type Isolate struct {
 
 	mu      sync.Mutex
 	pending map[uint32]struct{}
-	settled []settlement
+	settled []Settlement
 	wake    chan struct{} // capacity 1; made when first waited for
-}
-
-type settlement struct {
-	id      uint32
-	ok      bool
-	message []byte
 }
 
 // Settle completes an operation with a message, or with an error record if ok
@@ -79,7 +73,7 @@ func (iso *Isolate) Settle(id uint32, ok bool, message []byte) {
 	iso.mu.Lock()
 	if _, found := iso.pending[id]; found {
 		delete(iso.pending, id)
-		iso.settled = append(iso.settled, settlement{id, ok, message})
+		iso.settled = append(iso.settled, Settlement{id, ok, message})
 		iso.signal()
 	}
 	iso.mu.Unlock()
@@ -95,7 +89,7 @@ func (iso *Isolate) Forget(id uint32) bool {
 		return true
 	}
 	for i, s := range iso.settled {
-		if s.id == id {
+		if s.ID == id {
 			iso.settled = append(iso.settled[:i], iso.settled[i+1:]...)
 			return true
 		}
@@ -153,13 +147,13 @@ func (iso *Isolate) run() (err error) {
 		status, err = iso.slot.machine.Event(iso.job.Event, iso.job.Message)
 	}
 	for err == nil {
-		var s settlement
+		var s Settlement
 		var more bool
 		if s, more, err = iso.next(status); err != nil || !more {
 			break
 		}
-		iso.job.Host.Settled(s.id)
-		status, err = iso.slot.machine.Settle(s.id, s.ok, s.message)
+		iso.job.Host.Settled(s.ID)
+		status, err = iso.slot.machine.Settle(s.ID, s.OK, s.Message)
 	}
 	iso.account()
 	if err == nil {
@@ -182,7 +176,7 @@ var errNothingPending = errors.New("the guest waits, but no operation is pending
 
 // next is the settlement to deliver next. It gives the processor back while
 // there is none; more is false when the guest is done.
-func (iso *Isolate) next(status Status) (s settlement, more bool, err error) {
+func (iso *Isolate) next(status Status) (s Settlement, more bool, err error) {
 	for {
 		if e := iso.ending.Load(); e != nil {
 			return s, false, e
@@ -202,19 +196,73 @@ func (iso *Isolate) next(status Status) (s settlement, more bool, err error) {
 			iso.mu.Unlock()
 			return s, false, errNothingPending
 		}
-		if iso.wake == nil {
-			iso.wake = make(chan struct{}, 1)
-		}
+		iso.wakes()
 		iso.mu.Unlock()
-		if err := iso.rest(); err != nil {
+		if err := iso.rest(time.Time{}); err != nil {
 			return s, false, err
 		}
 	}
 }
 
-// rest gives the processor back until there is something to do. On return the
-// isolate holds a processor again, whatever the error.
-func (iso *Isolate) rest() error {
+// wakes sees to it that settlements wake who rests; the lock is held.
+func (iso *Isolate) wakes() {
+	if iso.wake == nil {
+		iso.wake = make(chan struct{}, 1)
+	}
+}
+
+// Wait implements Port.
+func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
+	var until time.Time
+	if d >= 0 {
+		until = time.Now().Add(d)
+	}
+	for {
+		if e := iso.ending.Load(); e != nil {
+			panic(engine.Stop{Cause: e})
+		}
+		iso.mu.Lock()
+		if len(iso.settled) > 0 {
+			s = iso.settled[0]
+			iso.settled = iso.settled[1:]
+			iso.mu.Unlock()
+			iso.job.Host.Settled(s.ID)
+			return s, true
+		}
+		over := d < 0 && len(iso.pending) == 0
+		iso.wakes()
+		iso.mu.Unlock()
+		if over || d >= 0 && !time.Now().Before(until) {
+			return s, false
+		}
+		if err := iso.rest(until); err != nil {
+			panic(engine.Stop{Cause: err})
+		}
+	}
+}
+
+// Pause implements Port.
+func (iso *Isolate) Pause(d time.Duration) {
+	for until := time.Now().Add(d); time.Now().Before(until); {
+		iso.mu.Lock()
+		iso.wakes()
+		iso.mu.Unlock()
+		if e := iso.ending.Load(); e != nil {
+			panic(engine.Stop{Cause: e})
+		}
+		if err := iso.rest(until); err != nil {
+			panic(engine.Stop{Cause: err})
+		}
+	}
+}
+
+// Host implements Port.
+func (iso *Isolate) Host() any { return iso.job.Host }
+
+// rest gives the processor back until there is something to do, or a time if
+// one is given. On return the isolate holds a processor again, whatever the
+// error.
+func (iso *Isolate) rest(until time.Time) error {
 	iso.job.Host.Flush()
 	iso.account()
 	if !iso.listed || iso.usage.CPU-iso.measured > restInterval {
@@ -231,9 +279,16 @@ func (iso *Isolate) rest() error {
 		ctx, cancel = context.WithDeadlineCause(ctx, iso.admitted.Add(wall), errWall)
 		defer cancel()
 	}
+	var over <-chan time.Time
+	if !until.IsZero() {
+		t := time.NewTimer(time.Until(until))
+		defer t.Stop()
+		over = t.C
+	}
 	var err error
 	select {
 	case <-iso.wake:
+	case <-over:
 	case <-ctx.Done():
 		err = iso.contextEnded(ctx)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"mayfly/runtime/engine"
 	"mayfly/runtime/snapshot"
@@ -118,7 +119,7 @@ func (p *Program) boot(ctx context.Context, memory *snapshot.Memory, digest snap
 		return nil, err
 	}
 	defer instance.Close()
-	instance.SetData(Port(bootPort{}))
+	instance.SetData(Port(BootPort{}))
 	machine, err := p.guest.Machine(instance)
 	if err != nil {
 		return nil, err
@@ -230,16 +231,29 @@ func (p *Program) newSlot() (*slot, error) {
 	return s, nil
 }
 
-// bootPort is what a guest can reach while it boots: nothing that would be in
-// the image and must not be, as time and randomness.
-type bootPort struct{}
+// BootPort is what a guest can reach while it boots: nothing that would be in
+// the image and must not be, as time and randomness. Guests embed it in a port
+// of their own to answer more.
+type BootPort struct{}
 
-func (bootPort) Yield() {}
+var _ Port = BootPort{}
 
-func (bootPort) Call(uint32, []byte, []byte) ([]byte, bool) {
-	panic(engine.Stop{Cause: errBooting})
-}
+// Yield does nothing.
+func (BootPort) Yield() {}
 
-func (bootPort) Start(uint32, uint32, []byte) { panic(engine.Stop{Cause: errBooting}) }
+// Call unwinds the guest.
+func (BootPort) Call(uint32, []byte, []byte) ([]byte, bool) { panic(engine.Stop{Cause: errBooting}) }
+
+// Start unwinds the guest.
+func (BootPort) Start(uint32, uint32, []byte) { panic(engine.Stop{Cause: errBooting}) }
+
+// Wait unwinds the guest.
+func (BootPort) Wait(time.Duration) (Settlement, bool) { panic(engine.Stop{Cause: errBooting}) }
+
+// Pause unwinds the guest.
+func (BootPort) Pause(time.Duration) { panic(engine.Stop{Cause: errBooting}) }
+
+// Host is nil.
+func (BootPort) Host() any { return nil }
 
 var errBooting = errors.New("an operation was asked for while booting")

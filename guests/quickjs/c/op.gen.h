@@ -14,6 +14,7 @@ enum {
     OP_DIGEST = 9,
     OP_CANCEL = 10,
     OP_STDIN = 11,
+    OP_DISPLAY = 12,
     OP_FS_READ = 20,
     OP_FS_WRITE = 21,
     OP_FS_READDIR = 22,
@@ -34,6 +35,7 @@ enum {
     EVENT_RUN = 1,
     EVENT_PREPARE = 2,
     EVENT_INVOKE = 3,
+    EVENT_CELL = 4,
 };
 
 #endif

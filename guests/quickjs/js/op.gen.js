@@ -11,6 +11,7 @@ export const CLOCK = 8;
 export const DIGEST = 9;
 export const CANCEL = 10;
 export const STDIN = 11;
+export const DISPLAY = 12;
 export const FS_READ = 20;
 export const FS_WRITE = 21;
 export const FS_READDIR = 22;
