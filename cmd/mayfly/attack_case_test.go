@@ -16,16 +16,18 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// attackFolder holds the attacks, one case a file. A .js or .ts file is a
-// program that is posted; its front matter (TOML, between frontMatterBegin and
-// frontMatterEnd) says what must come of it. A .toml file has steps of HTTP, or
-// names a scenario of this package and its parameters.
+// attackFolder holds the attacks, one case a file. A .js, .ts or .py file is a
+// program that is posted; its front matter (TOML, between the marks of
+// attackLanguages) says what must come of it. A .toml file has steps of HTTP,
+// or names a scenario of this package and its parameters.
 const attackFolder = "../../testdata/attacks"
 
-const (
-	frontMatterBegin = "/*---\n"
-	frontMatterEnd   = "---*/\n"
-)
+// attackLanguages are those of programs, by the extension of their files.
+var attackLanguages = map[string]struct{ name, begin, end string }{
+	".js": {"javascript", "/*---\n", "---*/\n"},
+	".ts": {"typescript", "/*---\n", "---*/\n"},
+	".py": {"python", "\"\"\"---\n", "---\"\"\"\n"},
+}
 
 // An attackCase is one file of attackFolder.
 type attackCase struct {
@@ -108,16 +110,17 @@ func readAttacks(t *testing.T) []*attackCase {
 func parseAttack(name, text string) (*attackCase, error) {
 	c := &attackCase{name: name, Server: "plain", Repeat: 5, Status: 200}
 	front := text
-	switch filepath.Ext(name) {
-	case ".js", ".ts":
-		_, rest, ok := strings.Cut(text, frontMatterBegin)
-		if front, c.code, ok = cutFront(rest, ok); !ok {
-			return nil, fmt.Errorf("no front matter between %q and %q", frontMatterBegin, frontMatterEnd)
+	if language, ok := attackLanguages[filepath.Ext(name)]; ok {
+		_, rest, ok := strings.Cut(text, language.begin)
+		if ok {
+			front, c.code, ok = strings.Cut(rest, language.end)
+		}
+		if !ok {
+			return nil, fmt.Errorf("no front matter between %q and %q", language.begin, language.end)
 		}
 		c.code = strings.Repeat("\n", strings.Count(text, "\n")-strings.Count(c.code, "\n")) + c.code // lines as in the file
-	case ".toml":
-	default:
-		return nil, fmt.Errorf("neither .js, .ts nor .toml")
+	} else if filepath.Ext(name) != ".toml" {
+		return nil, fmt.Errorf("neither a program nor .toml")
 	}
 	data, err := toml.Decode(front, c)
 	if err != nil {
@@ -170,13 +173,6 @@ func parseAttack(name, text string) (*attackCase, error) {
 	return c, nil
 }
 
-func cutFront(text string, ok bool) (front, code string, found bool) {
-	if !ok {
-		return "", "", false
-	}
-	return strings.Cut(text, frontMatterEnd)
-}
-
 // vary replaces variables, as @UPSTREAM@. In JSON a port may be a string that
 // holds only the variable: it becomes a number.
 func vary(text string, variables map[string]string) string {
@@ -196,10 +192,7 @@ func vary(text string, variables map[string]string) string {
 
 // body is the request that posts the case's program.
 func (c *attackCase) body(variables map[string]string) []byte {
-	request := map[string]any{"language": "javascript", "tenant": "attacker"}
-	if filepath.Ext(c.name) == ".ts" {
-		request["language"] = "typescript"
-	}
+	request := map[string]any{"language": attackLanguages[filepath.Ext(c.name)].name, "tenant": "attacker"}
 	for k, v := range c.Request {
 		request[k] = v
 	}

@@ -363,7 +363,7 @@ func memoryPressure(t *testing.T, _ *arena, _ *attackServer, c *attackCase) {
 	for i := range c.number(t, "holders") {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				r, err := s.post(ctx, "", map[string]any{"language": "javascript", "code": c.Parameters["program"], "tenant": fmt.Sprint("holder-", i%4), "limits": map[string]int{"memory_mb": 200, "wall_ms": 4000, "cpu_ms": 3000}})
+				r, err := s.post(ctx, "", map[string]any{"language": c.language(), "code": c.Parameters["program"], "tenant": fmt.Sprint("holder-", i%4), "limits": map[string]int{"memory_mb": 200, "wall_ms": 4000, "cpu_ms": 3000}})
 				if err != nil {
 					continue // its time is over
 				}

@@ -58,6 +58,14 @@ func (c *attackCase) number(t testing.TB, name string) int {
 	return n
 }
 
+// language is the one that a scenario's programs are written in.
+func (c *attackCase) language() string {
+	if l := c.Parameters["language"]; l != "" {
+		return l
+	}
+	return "javascript"
+}
+
 // slowBytes opens connections that send a request a byte at a time and never
 // finish it. The server has to close them after its time-out, and to answer
 // others meanwhile.
@@ -247,7 +255,7 @@ func neighbours(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
 		for range 2 {
 			wg.Go(func() {
 				for ctx.Err() == nil {
-					r, err := s.post(ctx, "", map[string]any{"language": "javascript", "code": c.Parameters["program"], "tenant": fmt.Sprint("spinner-", tenant), "limits": map[string]int{"cpu_ms": 500}})
+					r, err := s.post(ctx, "", map[string]any{"language": c.language(), "code": c.Parameters["program"], "tenant": fmt.Sprint("spinner-", tenant), "limits": map[string]int{"cpu_ms": 500}})
 					if err == nil && r.Outcome != "exceededCpu" && r.Outcome != "canceled" {
 						t.Errorf("a spinner: %d %s", r.status, short(string(r.body)))
 					}
@@ -282,7 +290,7 @@ func storm(t *testing.T, a *arena, s *attackServer, c *attackCase) {
 			<-start
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
-			r, err := s.post(ctx, "", map[string]any{"language": "javascript", "code": c.Parameters["program"], "input": i, "tenant": "attacker", "metadata": map[string]string{"label": label}})
+			r, err := s.post(ctx, "", map[string]any{"language": c.language(), "code": c.Parameters["program"], "input": i, "tenant": "attacker", "metadata": map[string]string{"label": label}})
 			if err != nil {
 				t.Errorf("request %d: %v", i, err)
 				return
@@ -335,7 +343,7 @@ func clones(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
 	for range 8 {
 		wg.Go(func() {
 			for range next {
-				r, err := s.post(t.Context(), "", map[string]any{"language": "javascript", "code": c.Parameters["program"], "tenant": "attacker"})
+				r, err := s.post(t.Context(), "", map[string]any{"language": c.language(), "code": c.Parameters["program"], "tenant": "attacker"})
 				if err != nil || r.Outcome != "ok" {
 					t.Errorf("%v %+v", err, r)
 					return
@@ -374,11 +382,11 @@ func residue(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
 		return strings.ReplaceAll(code, "@HALF2@", canary[len(canary)/2:])
 	}
 	plant := map[string]any{
-		"language": "javascript", "tenant": "alice", "code": with(c.Parameters["plant"]),
+		"language": c.language(), "tenant": "alice", "code": with(c.Parameters["plant"]),
 		"env": map[string]string{"SECRET": canary}, "stdin": canary, "input": map[string]string{"secret": canary}, "args": []string{canary},
 		"files": []map[string]string{{"path": "secret.txt", "content": canary}}, "metadata": map[string]string{"secret": canary},
 	}
-	scan := map[string]any{"language": "javascript", "tenant": "mallory", "code": halves(c.Parameters["scan"]), "limits": map[string]int{"memory_mb": 200, "cpu_ms": 20_000}}
+	scan := map[string]any{"language": c.language(), "tenant": "mallory", "code": halves(c.Parameters["scan"]), "limits": map[string]int{"memory_mb": 200, "cpu_ms": 20_000}}
 	plantKey, scanKey := "", ""
 	if len(s.keys) > 0 {
 		plantKey, scanKey = "alice", "mallory"
@@ -418,7 +426,7 @@ func unread(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := marshal(map[string]any{"language": "javascript", "code": c.Parameters["program"], "tenant": "attacker", "limits": map[string]int{"output_bytes": 8 << 20, "cpu_ms": 2000}})
+	body := marshal(map[string]any{"language": c.language(), "code": c.Parameters["program"], "tenant": "attacker", "limits": map[string]int{"output_bytes": 8 << 20, "cpu_ms": 2000}})
 	var conns []net.Conn
 	defer func() {
 		for _, conn := range conns {

@@ -1,0 +1,9 @@
+"""---
+rows = [3]
+attack = "backtracking in the regex package"
+outcomes = ["exceededCpu", "exception"]
+[request.limits]
+cpu_ms = 100
+---"""
+import regex
+regex.match(r"(a|a?)+$", "a" * 40 + "b")

@@ -1,0 +1,12 @@
+"""---
+rows = [4]
+attack = "more than the limit of memory or files: descriptors"
+outcomes = ["exceededMemory", "exception"]
+[request.limits]
+cpu_ms = 10000
+wall_ms = 20000
+memory_mb = 64
+---"""
+kept = []
+while True:
+    kept.append(open("/tmp/x", "w"))
