@@ -60,11 +60,24 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	say("2. A hostile loop, with a limit of 100 ms of processor time")
+	say("2. Python: Monte-Carlo pi with numpy and matplotlib")
+	picture, err := s.pi(ctx)
+	if err != nil {
+		return err
+	}
+	say("3. Python: a CSV file through pandas to a chart and a workbook")
+	if err := s.analysis(ctx); err != nil {
+		return err
+	}
+	say("4. A session of five cells, forked after the third: POST /v1/sessions")
+	if err := s.cells(ctx); err != nil {
+		return err
+	}
+	say("5. A hostile loop, with a limit of 100 ms of processor time")
 	if err := s.hostileLoop(ctx); err != nil {
 		return err
 	}
-	say("3. 1,000 executions, each in a fresh isolate")
+	say("6. 1,000 executions, each in a fresh isolate")
 	if err := s.many(ctx, 1000, 8); err != nil {
 		return err
 	}
@@ -73,7 +86,8 @@ func run(ctx context.Context) (err error) {
 		again = fmt.Sprintf("bin/mayfly serve --listen %s --data %s", s.address, data)
 	}
 	fmt.Println(`  bin/mayfly run testdata/demo/report.ts --file testdata/demo/sales.csv --file testdata/demo/chart.ts --input '{"title":"Revenue"}' --artifacts out`)
-	fmt.Printf("  %s   # then open %s and http://%s/docs\n", again, chart, s.address)
+	fmt.Println("  bin/mayfly run testdata/demo/pi.py --artifacts out   # leaves out/pi.png")
+	fmt.Printf("  %s   # then open %s, %s and http://%s/docs\n", again, chart, picture, s.address)
 	fmt.Printf("  curl -s http://%s/v1/executions -H 'content-type: application/json' -d '{\"language\":\"javascript\",\"code\":\"6 * 7\"}'   # while it serves\n", s.address)
 	return nil
 }
@@ -148,17 +162,18 @@ type execution struct {
 	Result    json.RawMessage
 	Stdout    string
 	Error     *struct{ Name, Message, Stack string }
-	Artifacts []struct {
-		Name        string
-		Size        int
-		ContentType string `json:"content_type"`
-		URL         string
-	}
-	Usage struct {
+	Artifacts []artifact
+	Usage     struct {
 		CPUMS     float64 `json:"cpu_ms"`
 		WallMS    float64 `json:"wall_ms"`
 		StartupUS float64 `json:"startup_us"`
 	}
+}
+
+type artifact struct {
+	Name string
+	Size int
+	URL  string
 }
 
 func (s *server) execute(ctx context.Context, request map[string]any) (*execution, error) {
@@ -185,8 +200,11 @@ func (s *server) call(ctx context.Context, method, path string, body []byte, ans
 	if err != nil {
 		return err
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
+	}
+	if answer == nil {
+		return nil
 	}
 	return json.Unmarshal(text, answer)
 }
@@ -213,25 +231,36 @@ func (s *server) report(ctx context.Context) (url string, err error) {
 	fmt.Print(e.Stdout)
 	fmt.Printf("result   %s\n", e.Result)
 	fmt.Printf("usage    %.1f ms CPU, %.1f ms wall, isolate ready in %.0f µs\n", e.Usage.CPUMS, e.Usage.WallMS, e.Usage.StartupUS)
-	chart := e.Artifacts[0]
-	r, err := http.NewRequestWithContext(ctx, "GET", chart.URL, nil)
+	svg, err := s.fetch(ctx, e.Artifacts[0])
 	if err != nil {
 		return "", err
+	}
+	if !bytes.HasPrefix(svg, []byte("<svg")) {
+		return "", fmt.Errorf("%s is no SVG", e.Artifacts[0].URL)
+	}
+	return e.Artifacts[0].URL, nil
+}
+
+// fetch opens an artifact at its URL, and says so.
+func (s *server) fetch(ctx context.Context, a artifact) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, "GET", a.URL, nil)
+	if err != nil {
+		return nil, err
 	}
 	response, err := s.client.Do(r)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer response.Body.Close()
-	svg, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(response.Body)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if response.StatusCode != http.StatusOK || !bytes.HasPrefix(svg, []byte("<svg")) || len(svg) != chart.Size {
-		return "", fmt.Errorf("%s answers %s with %d bytes, %d were stored", chart.URL, response.Status, len(svg), chart.Size)
+	if response.StatusCode != http.StatusOK || len(content) != a.Size {
+		return nil, fmt.Errorf("%s answers %s with %d bytes, %d were stored", a.URL, response.Status, len(content), a.Size)
 	}
-	fmt.Printf("chart    %s (%s, %d bytes, fetched)\n", chart.URL, response.Header.Get("Content-Type"), len(svg))
-	return chart.URL, nil
+	fmt.Printf("file     %s (%s, %d bytes, fetched)\n", a.URL, response.Header.Get("Content-Type"), len(content))
+	return content, nil
 }
 
 func (s *server) hostileLoop(ctx context.Context) error {
