@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"mayfly/guests/registry"
 	"mayfly/runtime/isolate"
 )
 
@@ -37,33 +38,33 @@ var (
 //
 // # Errors
 //
-// A [*ToolError] if pip or the compiler is missing or fails; [ErrPlatform],
-// [ErrDigest]; errors of the file system.
+// A [*registry.ToolError] if pip or the compiler is missing or fails; [ErrPlatform],
+// [registry.ErrDigest]; errors of the file system.
 func (Guest) Wasm(ctx context.Context, cache string, progress isolate.Progress) ([]byte, error) {
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
 	key := moduleKey()
 	path := filepath.Join(cache, "quickjs", "guest-"+key+".wasm")
-	if module, err := loadModule(path); err == nil {
+	if module, err := registry.Load(path); err == nil {
 		return module, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	unlock, err := lockFile(ctx, filepath.Join(cache, "quickjs", "build.lock"))
+	unlock, err := registry.Lock(ctx, filepath.Join(cache, "quickjs", "build.lock"))
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if module, err := loadModule(path); err == nil {
+	if module, err := registry.Load(path); err == nil {
 		return module, nil // another process was faster
 	}
 	module, err := build(ctx, cache, progress)
 	if err != nil {
 		return nil, err
 	}
-	return module, storeModule(path, module)
+	return module, registry.Store(path, module)
 }
 
 // moduleKey names what the module depends on: packages, sources and flags, but
@@ -74,54 +75,6 @@ func moduleKey() string {
 	digest.Write(lockText)
 	digestTree(digest, sources, "c")
 	return hex.EncodeToString(digest.Sum(nil))[:32]
-}
-
-// loadModule reads a module that was stored with its checksum.
-func loadModule(path string) ([]byte, error) {
-	module, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	sum, err := os.ReadFile(path + ".sha256")
-	if err != nil {
-		return nil, err
-	}
-	if got := sha256.Sum256(module); hex.EncodeToString(got[:]) != strings.TrimSpace(string(sum)) {
-		return nil, fmt.Errorf("%w: %s", ErrDigest, path)
-	}
-	return module, nil
-}
-
-// storeModule writes the module, then its checksum: a module without one does
-// not count.
-func storeModule(path string, module []byte) error {
-	sum := sha256.Sum256(module)
-	if err := replaceFile(path, module); err != nil {
-		return err
-	}
-	return replaceFile(path+".sha256", []byte(hex.EncodeToString(sum[:])+"\n"))
-}
-
-// replaceFile writes a file under a temporary name and renames it.
-func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }
 
 // A toolchain runs the compiler in one work folder.
@@ -141,15 +94,15 @@ func build(ctx context.Context, cache string, progress isolate.Progress) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	interpreter, err := l.source("quickjs-ng").fetch(ctx, cache, wantedSource("upstream-quickjs/"), progress)
+	interpreter, err := l.source("quickjs-ng").Fetch(ctx, packages(cache), wantedSource("upstream-quickjs/"), progress)
 	if err != nil {
 		return nil, err
 	}
-	parser, err := l.source("ada-url").fetch(ctx, cache, wantedSource("ada_url/"), progress)
+	parser, err := l.source("ada-url").Fetch(ctx, packages(cache), wantedSource("ada_url/"), progress)
 	if err != nil {
 		return nil, err
 	}
-	compiler, err := wheel.fetch(ctx, cache, wantedTool, progress)
+	compiler, err := wheel.Fetch(ctx, packages(cache), wantedTool, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +214,7 @@ func (t *toolchain) run(ctx context.Context, args []string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return &ToolError{Tool: "zig " + strings.Join(args, " "), Hint: "the guest did not compile", Output: output.String(), Err: err}
+		return &registry.ToolError{Tool: "zig " + strings.Join(args, " "), Hint: "the guest did not compile", Output: output.String(), Err: err}
 	}
 	return nil
 }

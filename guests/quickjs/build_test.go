@@ -52,41 +52,6 @@ func TestModuleIsRewritten(t *testing.T) {
 	}
 }
 
-// A stored module that is damaged does not count.
-func TestDamagedModule(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "guest.wasm")
-	if err := storeModule(path, []byte("module")); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := loadModule(path); err != nil || string(got) != "module" {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("modulf"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := loadModule(path); !errors.Is(err, ErrDigest) {
-		t.Fatalf("damaged: %v", err)
-	}
-	if err := os.Remove(path + ".sha256"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := loadModule(path); err == nil {
-		t.Fatal("a module without checksum was loaded")
-	}
-}
-
-func TestMissingTool(t *testing.T) {
-	t.Setenv("PATH", t.TempDir())
-	l, err := parseLock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tool *ToolError
-	if _, err := l.source("ada-url").fetch(context.Background(), t.TempDir(), wantedSource(""), func(string, float64) {}); !errors.As(err, &tool) || tool.Tool != "python3" {
-		t.Fatalf("no python: %v", err)
-	}
-}
-
 func TestDropDebugRefuses(t *testing.T) {
 	header := "\x00asm\x01\x00\x00\x00"
 	for _, sections := range []string{"\x01", "\x01\x05ab", "\x00\x01\x05", "\x00\x00"} {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"mayfly/guests/registry"
 	"mayfly/runtime/isolate"
 )
 
@@ -24,7 +25,7 @@ func installPackages(ctx context.Context, cache string, progress isolate.Progres
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil
 	}
-	unlock, err := lockFile(ctx, filepath.Join(cache, "quickjs", "npm.lock"))
+	unlock, err := registry.Lock(ctx, filepath.Join(cache, "quickjs", "npm.lock"))
 	if err != nil {
 		return "", err
 	}
@@ -49,14 +50,14 @@ func installPackages(ctx context.Context, cache string, progress isolate.Progres
 	}
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		return "", &ToolError{Tool: "npm", Hint: "install Node.js, whose npm fetches the packages of the JavaScript image", Err: err}
+		return "", &registry.ToolError{Tool: "npm", Hint: "install Node.js, whose npm fetches the packages of the JavaScript image", Err: err}
 	}
 	command := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 	command.Dir = work
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Run(); err != nil {
-		return "", &ToolError{Tool: "npm ci", Output: output.String(), Hint: "the packages of package-lock.json could not be installed", Err: err}
+		return "", &registry.ToolError{Tool: "npm ci", Output: output.String(), Hint: "the packages of package-lock.json could not be installed", Err: err}
 	}
 	if err := os.Rename(work, folder); err != nil {
 		return "", fmt.Errorf("quickjs: keep packages: %w", err)

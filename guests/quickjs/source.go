@@ -21,6 +21,6 @@ func Source(ctx context.Context, cache string, progress isolate.Progress) (strin
 	if err != nil {
 		return "", err
 	}
-	folder, err := l.source("quickjs-ng").fetch(ctx, cache, wantedSource("upstream-quickjs/"), progress)
+	folder, err := l.source("quickjs-ng").Fetch(ctx, packages(cache), wantedSource("upstream-quickjs/"), progress)
 	return filepath.Join(folder, "upstream-quickjs"), err
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package quickjs
+package registry
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package quickjs
+package registry
 
 import (
 	"archive/tar"

@@ -1,4 +1,4 @@
-package quickjs
+package registry
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// lockFile takes the lock that keeps two processes from preparing the same
+// Lock takes the lock that keeps two processes from preparing the same
 // thing at once; it waits for it as long as the context lasts.
-func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 		select {
 		case <-ctx.Done():
 			f.Close()
-			return nil, fmt.Errorf("quickjs: waiting for another process to prepare the guest: %w", context.Cause(ctx))
+			return nil, fmt.Errorf("registry: waiting for another process to prepare the same: %w", context.Cause(ctx))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
