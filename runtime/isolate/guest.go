@@ -52,13 +52,14 @@ const (
 // Every method but Used is a turn or part of one: its error is what
 // engine.Function.Call gave, after which the instance is discarded.
 type Machine interface {
-	// Begin prepares a clone for its one life: fresh randomness, limits.
+	// Begin prepares a clone for its one life, or for the next event of a state
+	// that was kept: fresh randomness, limits.
 	Begin(life Life) error
 	// Event delivers an event (host/op lists the kinds) and runs until there
 	// is nothing to do.
 	Event(kind uint32, message []byte) (Status, error)
 	// Settle completes operation id and runs until there is nothing to do. An
-	// id that is not pending is ignored.
+	// id that is not pending is ignored; 0 never is.
 	Settle(id uint32, ok bool, message []byte) (Status, error)
 	// Fuel is the counter that the fuel pass counts down. A guest has to be
 	// metered.
@@ -69,10 +70,21 @@ type Machine interface {
 	Close() error
 }
 
+// An Interrupter is a Machine whose guest can be told, while it runs, that it
+// was interrupted, so that it may end its event by itself.
+type Interrupter interface {
+	// Interrupt has the guest notice as soon as it goes on. It is called in the
+	// middle of a turn, by Yield, Wait and Pause of the port, which then return
+	// at once; or between two turns, and is followed by Settle with the id 0,
+	// that of no operation. It may be called several times in one event. What
+	// it leaves in memory must not outlive the event: Begin clears it.
+	Interrupt() error
+}
+
 // Life is what a clone is told at its start.
 type Life struct {
 	Seed        uint64 // for generators that need no strength (Math.random)
-	MemoryBytes uint32 // the heap may not grow beyond the image by more than this
+	MemoryBytes uint32 // the heap may not grow by more than this from what it is now
 }
 
 // Port is what a guest's host functions find as the instance's data.
@@ -88,9 +100,11 @@ type Port interface {
 	// Wait is for a guest that can't return from its turn to wait: it blocks,
 	// without holding a processor, until an operation has settled, which it
 	// hands over, or d has passed. A negative d waits as long as something is
-	// pending; more is false if nothing has settled. It may unwind the guest.
+	// pending; more is false if nothing has settled, as after an interrupt. It
+	// may unwind the guest.
 	Wait(d time.Duration) (s Settlement, more bool)
-	// Pause blocks for d without holding a processor, whatever settles.
+	// Pause blocks for d without holding a processor, whatever settles. An
+	// interrupt ends it.
 	Pause(d time.Duration)
 	// Host is what answers Call: imports that are no operations find theirs
 	// by it, as those of a system interface.

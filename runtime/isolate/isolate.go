@@ -40,9 +40,20 @@ type Job struct {
 	Limits  Limits
 	Event   uint32
 	Message []byte
+
+	// From is what the isolate starts from: the program's warm image, if nil.
+	// The event's clock and randomness are its own all the same.
+	From *State
+	// Keep asks for the state after the event, in Report.State.
+	Keep bool
+	// Started, if not nil, is called before the guest runs, on the goroutine
+	// that runs it: it must not block. The isolate is then known, so that it
+	// can be interrupted from outside.
+	Started func(*Isolate)
 }
 
-// An Isolate is one running guest. Its exported methods are for its Host.
+// An Isolate is one running guest. Its exported methods are for its Host, but
+// Interrupt, End and Elapsed, which anyone may call from any goroutine.
 type Isolate struct {
 	rt    *Runtime
 	job   *Job
@@ -59,11 +70,14 @@ type Isolate struct {
 	memory   atomic.Int64  // bytes changed when last measured
 
 	ending atomic.Pointer[ended] // set from outside of the turn
+	asked  atomic.Bool           // an interrupt that the machine does not know of yet
 
 	mu      sync.Mutex
 	pending map[uint32]struct{}
 	settled []Settlement
 	wake    chan struct{} // capacity 1; made when first waited for
+	grace   *time.Timer   // ends an isolate that was interrupted
+	over    bool          // the guest no longer runs
 }
 
 // Settle completes an operation with a message, or with an error record if ok
@@ -139,8 +153,11 @@ func (iso *Isolate) run() (err error) {
 			err = &engine.HostPanic{Value: p, Stack: debug.Stack()}
 		}
 	}()
+	if iso.job.Started != nil {
+		iso.job.Started(iso)
+	}
 	iso.segment = threadCPU()
-	err = iso.slot.machine.Begin(Life{Seed: iso.proc.random.Uint64(), MemoryBytes: iso.rt.memoryBytes(iso.job)})
+	err = iso.slot.machine.Begin(Life{Seed: iso.proc.random.Uint64(), MemoryBytes: iso.room()})
 	iso.usage.Startup += time.Since(iso.admitted) - iso.usage.Queue
 	status := Done
 	if err == nil {
@@ -152,10 +169,13 @@ func (iso *Isolate) run() (err error) {
 		if s, more, err = iso.next(status); err != nil || !more {
 			break
 		}
-		iso.job.Host.Settled(s.ID)
+		if s.ID != noOperation {
+			iso.job.Host.Settled(s.ID)
+		}
 		status, err = iso.slot.machine.Settle(s.ID, s.OK, s.Message)
 	}
 	iso.account()
+	iso.uninterrupt()
 	if err == nil {
 		if e := iso.ending.Load(); e != nil {
 			err = e
@@ -196,19 +216,31 @@ func (iso *Isolate) next(status Status) (s Settlement, more bool, err error) {
 			iso.mu.Unlock()
 			return s, false, errNothingPending
 		}
-		iso.wakes()
+		wait := iso.waits()
 		iso.mu.Unlock()
+		if iso.asked.Swap(false) {
+			// The guest gets a turn, to see that it was interrupted.
+			return Settlement{ID: noOperation}, true, iso.askMachine()
+		}
+		if !wait {
+			continue
+		}
 		if err := iso.rest(time.Time{}); err != nil {
 			return s, false, err
 		}
 	}
 }
 
-// wakes sees to it that settlements wake who rests; the lock is held.
-func (iso *Isolate) wakes() {
+// noOperation is never the id of an operation.
+const noOperation = 0
+
+// waits sees to it that whatever happens from now on wakes who rests, and says
+// whether nothing has happened yet that would have. The lock is held.
+func (iso *Isolate) waits() bool {
 	if iso.wake == nil {
 		iso.wake = make(chan struct{}, 1)
 	}
+	return iso.ending.Load() == nil && !iso.asked.Load()
 }
 
 // Wait implements Port.
@@ -218,8 +250,8 @@ func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
 		until = time.Now().Add(d)
 	}
 	for {
-		if e := iso.ending.Load(); e != nil {
-			panic(engine.Stop{Cause: e})
+		if iso.stopped() {
+			return s, false
 		}
 		iso.mu.Lock()
 		if len(iso.settled) > 0 {
@@ -230,10 +262,13 @@ func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
 			return s, true
 		}
 		over := d < 0 && len(iso.pending) == 0
-		iso.wakes()
+		wait := iso.waits()
 		iso.mu.Unlock()
 		if over || d >= 0 && !time.Now().Before(until) {
 			return s, false
+		}
+		if !wait {
+			continue
 		}
 		if err := iso.rest(until); err != nil {
 			panic(engine.Stop{Cause: err})
@@ -243,12 +278,12 @@ func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
 
 // Pause implements Port.
 func (iso *Isolate) Pause(d time.Duration) {
-	for until := time.Now().Add(d); time.Now().Before(until); {
+	for until := time.Now().Add(d); !iso.stopped() && time.Now().Before(until); {
 		iso.mu.Lock()
-		iso.wakes()
+		wait := iso.waits()
 		iso.mu.Unlock()
-		if e := iso.ending.Load(); e != nil {
-			panic(engine.Stop{Cause: e})
+		if !wait {
+			continue
 		}
 		if err := iso.rest(until); err != nil {
 			panic(engine.Stop{Cause: err})
@@ -325,9 +360,7 @@ func (iso *Isolate) uncharged() time.Duration {
 func (iso *Isolate) Yield() {
 	iso.account()
 	l := &iso.job.Limits
-	if e := iso.ending.Load(); e != nil {
-		panic(engine.Stop{Cause: e})
-	}
+	iso.stopped()
 	if l.CPU > 0 && iso.usage.CPU > l.CPU {
 		iso.Unwind(ExceededCPU, "the CPU limit of "+l.CPU.String()+" was reached")
 	}

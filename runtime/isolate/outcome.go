@@ -53,6 +53,10 @@ type Report struct {
 	// Err says why, where Outcome isn't OK. For InternalError it belongs in
 	// the log, not before a user.
 	Err error
+	// State is what the event left, if Job.Keep asked for it and the guest came
+	// to an end by itself, be it well or by an error of its program; else nil.
+	// It is the caller's to close.
+	State *State
 }
 
 // Reason says in words why the event ended as it did, for its user; empty for

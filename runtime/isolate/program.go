@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -185,16 +186,43 @@ func (p *Program) Close() error {
 // seen fewer looks through its clean slots.
 var programsClosed atomic.Int64
 
-// derive makes a program of the state that a slot is in.
-func (p *Program) derive(s *slot) (*Program, error) {
+// capture copies what a slot's life has changed.
+func (p *Program) capture(s *slot) (*snapshot.Delta, error) {
 	globals, err := p.readGlobals(s.instance)
 	if err != nil {
 		return nil, err
 	}
-	delta, err := s.memory.Capture(globals)
+	return s.memory.Capture(globals)
+}
+
+// keep makes a state of what a slot's life has left.
+func (p *Program) keep(s *slot) (*State, error) {
+	delta, err := p.capture(s)
 	if err != nil {
 		return nil, err
 	}
+	return newState(p, delta), nil
+}
+
+// fits says if slots of the program can start from a delta.
+func (p *Program) fits(d *snapshot.Delta) error {
+	if err := d.Fits(p.image); err != nil {
+		return err
+	}
+	same := func(a, b snapshot.Global) bool { return a.Name == b.Name }
+	if !slices.EqualFunc(d.Globals, p.image.Globals(), same) {
+		return fmt.Errorf("%w: it has other globals", ErrForeignState)
+	}
+	return nil
+}
+
+// derive makes a program of the state that a slot is in.
+func (p *Program) derive(s *slot) (*Program, error) {
+	delta, err := p.capture(s)
+	if err != nil {
+		return nil, err
+	}
+	defer delta.Close()
 	d := &Program{guest: p.guest, module: p.module, options: p.options, size: p.size, globals: p.globals, fuel: p.fuel, derived: true}
 	if d.image, err = p.image.With(delta); err != nil {
 		return nil, err

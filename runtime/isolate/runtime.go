@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mayfly/runtime/engine"
+	"mayfly/runtime/snapshot"
 )
 
 // Config configures a Runtime. Its zero value works.
@@ -97,11 +98,37 @@ func (r *Runtime) memoryBytes(job *Job) uint32 {
 	return most
 }
 
-// Run runs one event in a fresh isolate, to its end. The context's end cancels
-// it. The error is an [*OverloadError] when the job was not admitted, and nil
-// otherwise.
+// room is how much the guest's heap may grow: what a state holds already is
+// part of its limit.
+func (iso *Isolate) room() uint32 {
+	room := iso.rt.memoryBytes(iso.job)
+	if from := iso.job.From; from != nil {
+		held := uint32(min(from.Size(), int64(room)))
+		room = max(room-held, leastRoom)
+	}
+	return room
+}
+
+// leastRoom is how many bytes the heap may grow where a state has used up the
+// limit: a program can still free what it holds.
+const leastRoom = 1 << 20
+
+// Run runs one event in a fresh isolate, or in one that starts from a state,
+// to its end. The context's end cancels it. The error is an [*OverloadError]
+// when the job was not admitted, a [*StateError] when it can't start from its
+// state, and nil otherwise.
 func (r *Runtime) Run(ctx context.Context, job Job) (Report, error) {
-	return r.run(ctx, &job, nil)
+	var then func(*slot) error
+	var kept *State
+	if job.Keep {
+		then = func(s *slot) (err error) {
+			kept, err = job.Program.keep(s)
+			return err
+		}
+	}
+	report, err := r.run(ctx, &job, then)
+	report.State = kept
+	return report, err
 }
 
 // Derive runs one event in a fresh isolate, as Run does, and makes a program of
@@ -121,6 +148,19 @@ func (r *Runtime) Derive(ctx context.Context, job Job) (*Program, Report, error)
 
 // run is Run; then, if not nil, sees the slot of an isolate that ended well.
 func (r *Runtime) run(ctx context.Context, job *Job, then func(*slot) error) (Report, error) {
+	var from *snapshot.Delta
+	if job.From != nil {
+		d, done, err := job.From.use()
+		if err == nil {
+			defer done()
+			err = job.Program.fits(d)
+		}
+		if err != nil {
+			err = stateError("start from", err)
+			return Report{Outcome: InternalError, Err: err}, err
+		}
+		from = d
+	}
 	asked := time.Now()
 	iso := &Isolate{rt: r, job: job, ctx: ctx}
 	if err := r.admit(iso); err != nil {
@@ -137,7 +177,13 @@ func (r *Runtime) run(ctx context.Context, job *Job, then func(*slot) error) (Re
 	var err error
 	if iso.slot, err = iso.proc.take(job.Program); err == nil {
 		iso.slot.instance.SetData(Port(iso))
-		if err = iso.run(); err == nil && then != nil {
+		if from != nil {
+			err = iso.slot.resume(from)
+		}
+		if err == nil {
+			err = iso.run()
+		}
+		if err == nil && then != nil {
 			err = then(iso.slot)
 		}
 		iso.slot.instance.SetData(nil)

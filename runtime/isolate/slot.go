@@ -67,6 +67,17 @@ func (s *slot) reset() (int64, error) {
 	return n, err
 }
 
+// resume brings a clean slot to the state that a delta was captured of.
+func (s *slot) resume(d *snapshot.Delta) error {
+	if err := s.memory.Apply(d); err != nil {
+		return err
+	}
+	for i, g := range d.Globals { // in the order of the image's, see Program.fits
+		s.globals[i].Set(g.Bits)
+	}
+	return nil
+}
+
 func (s *slot) close() error {
 	var errs []error
 	if s.machine != nil {

@@ -60,3 +60,31 @@ func (d *Delta) add(img *Image, memory []byte, start, count uint32) {
 func newDelta(img *Image, size int64, globals []Global) *Delta {
 	return &Delta{Globals: slices.Clone(globals), guest: img.guest, base: img, size: size}
 }
+
+// Fits says if the delta applies to clones of an image. It is quick for the
+// image that the delta was taken from.
+//
+// # Errors
+//
+// ErrMismatch if it doesn't.
+func (d *Delta) Fits(img *Image) error { return fail("fit delta", d.fits(img)) }
+
+// Bind ties a delta that was read to the image it applies to, so that Fits is
+// quick. No other goroutine may use the delta meanwhile.
+//
+// # Errors
+//
+// ErrMismatch if the delta was taken from another image or guest.
+func (d *Delta) Bind(img *Image) error {
+	if err := d.fits(img); err != nil {
+		return fail("bind delta", err)
+	}
+	d.base = img
+	return nil
+}
+
+// Close lets go of the delta's memory. It must not be used any more.
+func (d *Delta) Close() error {
+	d.runs, d.data = nil, nil
+	return nil
+}
