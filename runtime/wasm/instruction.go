@@ -51,10 +51,12 @@ const (
 	opF32Const           opcode = 0x43
 	opF64Const           opcode = 0x44
 	opI32Eqz             opcode = 0x45
+	opI32Eq              opcode = 0x46
 	opI32GtS             opcode = 0x4a
 	opI32GtU             opcode = 0x4b
 	opI32LeS             opcode = 0x4c
 	opI32LeU             opcode = 0x4d
+	opI64Eqz             opcode = 0x50
 	opI64GtU             opcode = 0x56
 	opI32Add             opcode = 0x6a
 	opI32Sub             opcode = 0x6b
@@ -62,7 +64,10 @@ const (
 	opI32Or              opcode = 0x72
 	opI32ShrU            opcode = 0x76
 	opI64Add             opcode = 0x7c
+	opI64Or              opcode = 0x84
 	opI64Shl             opcode = 0x86
+	opI64ShrU            opcode = 0x88
+	opI32WrapI64         opcode = 0xa7
 	opI64ExtendI32U      opcode = 0xad
 	opI64Extend32S       opcode = 0xc4
 	opRefNull            opcode = 0xd0
@@ -290,6 +295,12 @@ func (in *instruction) appendTo(b []byte) []byte {
 	case op == opBr || op == opBrIf || op == opCall || op == opReturnCall || op == opThrow ||
 		op >= opLocalGet && op <= opTableSet || op == opRefFunc || op == opMemorySize || op == opMemoryGrow || op == opMemoryFill:
 		return appendU32(b, in.x)
+	case op == opBrTable:
+		b = appendU32(b, uint32(len(in.labels)-1))
+		for _, l := range in.labels {
+			b = appendU32(b, l)
+		}
+		return b
 	case op == opMemoryCopy || op == opCallIndirect || op == opReturnCallIndirect || op >= opI32Load && op <= opI64Store32:
 		return appendU32(appendU32(b, in.x), in.y)
 	case op == opUnreachable || op == opNop || op == opElse || op == opEnd || op == opReturn || op == opDrop || op == opSelect ||

@@ -526,6 +526,44 @@ func (m *module) addType(params, results []valueType) uint32 {
 	return uint32(len(m.types) - 1)
 }
 
+// canonicalTypes is for each type the first that is equal to it: an indirect
+// call tells only those apart.
+func (m *module) canonicalTypes() []int {
+	canonical := make([]int, len(m.types))
+	first := make(map[string]int, len(m.types))
+	for i, t := range m.types {
+		key := string(appendTypes(appendTypes(nil, t.params), t.results))
+		if _, ok := first[key]; !ok {
+			first[key] = i
+		}
+		canonical[i] = first[key]
+	}
+	return canonical
+}
+
+// references are the functions whose references are made outside of code:
+// those in tables, mostly.
+func (m *module) references(found func(f uint32)) {
+	expression := func(ins []instruction) {
+		for _, in := range ins {
+			if in.op == opRefFunc {
+				found(in.x)
+			}
+		}
+	}
+	for _, e := range m.elements {
+		for _, f := range e.funcs {
+			found(f)
+		}
+		for _, x := range e.exprs {
+			expression(x)
+		}
+	}
+	for _, x := range m.globals {
+		expression(x.init)
+	}
+}
+
 // addGlobal adds a mutable i32 global, exported under a name.
 func (m *module) addGlobal(name string, init int32) uint32 {
 	x := uint32(len(m.globals))

@@ -29,6 +29,9 @@ type Options struct {
 	// work on the globals exported as GlobalPages and GlobalPagesLimit. 0:
 	// the memory stays as it is.
 	MemoryPages uint32
+	// LowerExceptions turns exception handling into branches (exceptions.go).
+	// Tags may carry one i32 or nothing; ref.is_null is refused.
+	LowerExceptions bool
 	// Exports lists globals to export by index, besides those of the passes.
 	Exports map[string]uint32
 }
@@ -38,7 +41,14 @@ const (
 	GlobalFuel       = "mayfly_fuel"        // i32: what is left; yield is called at 0 or below
 	GlobalPages      = "mayfly_pages"       // i32: what memory.size answers
 	GlobalPagesLimit = "mayfly_pages_limit" // i32: memory.grow fails past it
-	FunctionStart    = "mayfly_start"       // what was the start function
+	// GlobalException is, when an export has returned, the number + 1 of the
+	// tag of an exception that the guest threw and did not catch, or 0. Then
+	// the results are nothing, and the host has to restore the guest's state:
+	// the exception went past frames that had something to clean up. i32.
+	GlobalException = "mayfly_exception"
+	// GlobalExceptionValue is what the last exception carried. i32.
+	GlobalExceptionValue = "mayfly_exception_value"
+	FunctionStart        = "mayfly_start" // what was the start function
 )
 
 // A Result is a rewritten module and what was taken out of it.
@@ -52,8 +62,8 @@ type Result struct {
 	// MaxPages is 65,536 if no maximum was.
 	MinPages, MaxPages uint32
 	// Globals are the exports of all mutable globals that are part of the
-	// guest's state: its own and GlobalPages, but neither GlobalFuel nor
-	// GlobalPagesLimit, which belong to the host.
+	// guest's state: its own, GlobalPages, and those of exceptions, but neither
+	// GlobalFuel nor GlobalPagesLimit, which belong to the host.
 	Globals []string
 	// Start is FunctionStart if the module had a start function, which the
 	// host has to call; else empty.
@@ -98,6 +108,16 @@ func (m *module) rewrite(o Options, r *Result) (err error) {
 
 	stage = "data"
 	m.lift(r)
+	if o.LowerExceptions {
+		// Before fuel: its analysis is by the numbers that functions have now,
+		// and so are those of the calls that it looks up.
+		stage = "exceptions"
+		p, err := m.newExceptions(own)
+		if err != nil {
+			return err
+		}
+		passes = append(passes, p)
+	}
 	stage = "globals"
 	m.exportGlobals(o.Exports, r)
 	if o.MemoryPages > 0 {
@@ -135,15 +155,38 @@ func (m *module) rewrite(o Options, r *Result) (err error) {
 	return nil
 }
 
-// apply runs the passes over the first n functions, on all processors.
+// apply runs the passes over the first n functions.
 func (m *module) apply(passes []pass, n int) error {
+	return inParallel(n, func() func(i int) error {
+		var code, spare []instruction
+		return func(i int) (err error) {
+			f, err := m.decode(i, code)
+			if err != nil {
+				return err
+			}
+			defer catch(&err, func() string { return m.functionName(f.index) })
+			for _, p := range passes {
+				out := p.function(&f, spare[:0])
+				f.code, spare = out, f.code
+			}
+			m.bodies[i] = f.encode()
+			code = f.code
+			return nil
+		}
+	})
+}
+
+// inParallel calls for each number below n, on all processors, a function
+// that worker makes for each of them. It returns the error of the least
+// number that has one.
+func inParallel(n int, worker func() func(i int) error) error {
 	const batch = 64
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	failed := make([]error, (n+batch-1)/batch)
 	for range min(runtime.GOMAXPROCS(0), len(failed)) {
 		wg.Go(func() {
-			var code, spare []instruction
+			work := worker()
 			for {
 				end := int(next.Add(batch))
 				start := end - batch
@@ -151,17 +194,10 @@ func (m *module) apply(passes []pass, n int) error {
 					return
 				}
 				for i := start; i < min(end, n); i++ {
-					f, err := m.decode(i, code)
-					if err != nil {
+					if err := work(i); err != nil {
 						failed[start/batch] = err // the first of each batch
 						break
 					}
-					for _, p := range passes {
-						out := p.function(&f, spare[:0])
-						f.code, spare = out, f.code
-					}
-					m.bodies[i] = f.encode()
-					code = f.code
 				}
 			}
 		})

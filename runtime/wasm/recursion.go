@@ -49,29 +49,9 @@ func (p *fuel) graph(functions int) callGraph {
 	first := len(m.imports)
 	types := first + functions
 	g := callGraph{first, make([][]int, types+len(m.types))}
-	canonical := make([]int, len(m.types))
-	for i := range m.types {
-		canonical[i] = types + slices.IndexFunc(m.types, m.types[i].equal)
-	}
+	canonical := m.canonicalTypes()
 	taken := map[uint32]bool{}
-	expression := func(ins []instruction) {
-		for _, in := range ins {
-			if in.op == opRefFunc {
-				taken[in.x] = true
-			}
-		}
-	}
-	for _, e := range m.elements {
-		for _, f := range e.funcs {
-			taken[f] = true
-		}
-		for _, x := range e.exprs {
-			expression(x)
-		}
-	}
-	for _, x := range m.globals {
-		expression(x.init)
-	}
+	m.references(func(f uint32) { taken[f] = true })
 	for i, c := range p.calls {
 		for _, f := range c.taken {
 			taken[f] = true
@@ -84,7 +64,7 @@ func (p *fuel) graph(functions int) callGraph {
 		}
 		for _, t := range c.indirect {
 			if int64(t) < int64(len(canonical)) {
-				edges = append(edges, canonical[t])
+				edges = append(edges, types+canonical[t])
 			}
 		}
 		slices.Sort(edges)
@@ -92,7 +72,7 @@ func (p *fuel) graph(functions int) callGraph {
 	}
 	for f := first; f < types; f++ {
 		if taken[uint32(f)] {
-			t := canonical[m.functions[f-first]]
+			t := types + canonical[m.functions[f-first]]
 			g.edges[t] = append(g.edges[t], f)
 		}
 	}
