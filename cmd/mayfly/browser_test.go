@@ -197,6 +197,7 @@ func TestBrowser(t *testing.T) {
 	s := startServer(t, t.TempDir(), nil)
 	browser := newBrowser(t)
 	t.Run("chart", func(t *testing.T) { testChart(t, browser, s.address) })
+	t.Run("pi", func(t *testing.T) { testPi(t, browser, s.address) })
 	t.Run("hostile", func(t *testing.T) { testHostile(t, browser, s.address) })
 	t.Run("docs", func(t *testing.T) { testDocs(t, browser, s.address) })
 }
