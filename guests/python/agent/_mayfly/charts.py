@@ -29,6 +29,7 @@ MAX_CHARTS = 64
 MAX_OUTLIERS = 1000
 
 UNIT = re.compile(r"[(\[]([^()\[\]]+)[)\]]\s*$")
+DEFAULT = re.compile(r"\\mathdefault\{((?:[^{}]|\{[^{}]*\})*)\}")
 
 
 def install():
@@ -83,7 +84,7 @@ def chart(axes):
     from matplotlib.patches import Wedge
 
     wedges = [patch for patch in axes.patches if isinstance(patch, Wedge)]
-    boxes = [line._mayfly_box for line in axes.lines if hasattr(line, "_mayfly_box")]
+    boxes = [line for line in axes.lines if hasattr(line, "_mayfly_box")]
     bars = [container for container in axes.containers if isinstance(container, BarContainer)]
     lines = [line for line in axes.lines if line.get_visible() and not hasattr(line, "_mayfly_parts") and len(line.get_xdata())]
     scatters = [c for c in axes.collections if isinstance(c, PathCollection) and c.get_visible()]
@@ -94,13 +95,17 @@ def chart(axes):
         out.update(labels(axes), type="box_and_whisker", elements=box_elements(axes, boxes))
     elif bars:
         out.update(labels(axes), type="bar", elements=bar_elements(axes, bars))
+    elif axes.name == "3d":
+        out["elements"] = []  # its lines are projections
     elif scatters:
         out.update(labels(axes), type="scatter", **scales(axes))
-        points(axes, out, [(c, *columns(c.get_offsets())) for c in scatters])
+        points(axes, out, [(label(c, i), *c.get_offsets().T) for i, c in enumerate(scatters)])
     elif lines:
         marks = all(line.get_linestyle() in ("None", "none", " ", "") for line in lines)
         out.update(labels(axes), type="scatter" if marks else "line", **scales(axes))
-        points(axes, out, [(line, line.get_xdata(orig=False), line.get_ydata(orig=False)) for line in lines])
+        names = error_bars(axes)
+        points(axes, out, [(label(names.get(line, line), i), line.get_xdata(orig=False), line.get_ydata(orig=False))
+                           for i, line in enumerate(lines)])
     else:
         out["elements"] = []
     return out
@@ -127,12 +132,17 @@ def scales(axes):
         ticks, texts = [], []
         for at, text in zip(axis.get_majorticklocs(), axis.get_majorticklabels()):
             if low <= at <= high:
-                ticks.append(at)
-                texts.append(text.get_text())
+                ticks.append(tidy(at))
+                texts.append(tick_text(text))
         out[f"{name}_scale"] = scale(axis)
         out[f"{name}_ticks"] = values(axis, ticks)
         out[f"{name}_tick_labels"] = texts
     return out
+
+
+def tick_text(text):
+    """A tick's label; formulas without what says that they look like text."""
+    return DEFAULT.sub(r"\1", text.get_text())
 
 
 def scale(axis):
@@ -160,8 +170,16 @@ def values(axis, numbers):
     return [float(n) for n in numbers]
 
 
-def columns(offsets):
-    return offsets[:, 0], offsets[:, 1]
+def tidy(number):
+    """A number without the noise of its last digits, as ticks have it."""
+    return float(format(float(number), ".12g"))
+
+
+def error_bars(axes):
+    """The containers of lines with error bars, which have the lines' labels."""
+    from matplotlib.container import ErrorbarContainer
+
+    return {c.lines[0]: c for c in axes.containers if isinstance(c, ErrorbarContainer) and c.lines[0] is not None}
 
 
 def points(axes, out, series):
@@ -169,8 +187,8 @@ def points(axes, out, series):
     total = sum(len(x) for _, x, _ in series)
     step = -(-total // MAX_POINTS) or 1
     out["elements"] = [
-        {"label": label(artist, i), "points": [list(p) for p in zip(values(axes.xaxis, x[::step]), values(axes.yaxis, y[::step]))]}
-        for i, (artist, x, y) in enumerate(series)
+        {"label": name, "points": [list(p) for p in zip(values(axes.xaxis, x[::step]), values(axes.yaxis, y[::step]))]}
+        for name, x, y in series
     ]
     if step > 1:
         out["sampled"] = step
@@ -204,7 +222,7 @@ def tick_texts(axis):
     from matplotlib.ticker import FixedFormatter, FuncFormatter
 
     if scale(axis) == "categorical" or isinstance(axis.get_major_formatter(), (FixedFormatter, FuncFormatter)):
-        return {float(at): text.get_text() for at, text in zip(axis.get_majorticklocs(), axis.get_majorticklabels())}
+        return {float(at): tick_text(text) for at, text in zip(axis.get_majorticklocs(), axis.get_majorticklabels())}
     return {}
 
 
@@ -212,10 +230,19 @@ def bar_label(axis, texts, low, size, groups):
     """What a bar stands for: the tick that it is at, or is beside it among
     the bars of its group, or else its place."""
     centre = low + size / 2
-    near = min(texts, key=lambda at: abs(at - centre), default=None)
+    near = nearest(texts, centre)
     if near is not None and abs(near - centre) <= abs(size) * max(groups, 1) / 2 + 1e-9 and texts[near]:
         return texts[near]
-    return str(values(axis, [centre])[0])
+    return place(axis, centre)
+
+
+def place(axis, at):
+    value = values(axis, [at])[0]
+    return format(value, ".12g") if isinstance(value, float) else str(value)
+
+
+def nearest(texts, at):
+    return min(texts, key=lambda tick: abs(tick - at), default=None)
 
 
 def pie(wedge):
@@ -224,15 +251,28 @@ def pie(wedge):
             "radius": float(wedge.r)}
 
 
-def box_elements(axes, boxes):
+def box_elements(axes, medians):
     out = []
-    for i, stats in enumerate(boxes[:MAX_POINTS]):
+    for i, line in enumerate(medians[:MAX_POINTS]):
+        stats = line._mayfly_box
         element = {
-            "label": str(stats.get("label", i + 1)),
+            "label": box_label(axes, line, str(stats.get("label", i + 1))),
             "min": float(stats["whislo"]), "first_quartile": float(stats["q1"]), "median": float(stats["med"]),
             "third_quartile": float(stats["q3"]), "max": float(stats["whishi"]),
             "outliers": [float(v) for v in list(stats.get("fliers", ()))[:MAX_OUTLIERS]],
         }
-        if element not in out:
+        if element not in out:  # the same drawn over itself
             out.append(element)
     return out
+
+
+def box_label(axes, median, given):
+    """The tick that a box is at, or what its statistics were given as name."""
+    x, y = median.get_xdata(orig=False), median.get_ydata(orig=False)
+    axis, ends = (axes.xaxis, x) if y[0] == y[-1] else (axes.yaxis, y)
+    texts = tick_texts(axis)
+    centre = (float(ends[0]) + float(ends[-1])) / 2
+    near = nearest(texts, centre)
+    if near is not None and abs(near - centre) < 0.5 and texts[near]:
+        return texts[near]
+    return given

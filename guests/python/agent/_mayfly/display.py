@@ -22,6 +22,7 @@ A repr that raises is reported on stderr and left out; the program goes on.
 import base64
 import binascii
 import builtins
+import io
 import json
 import sys
 
@@ -52,6 +53,7 @@ CANARY = "_mayfly_no_such_method_"
 TEXT = frozenset(("application/javascript", "application/ecmascript", "application/xml"))
 
 MAX_MIME = 127  # bytes, as the host has it
+MAX_FRAMES = 20  # of what is reported
 
 
 def is_json(mime):
@@ -190,8 +192,11 @@ def own(value):
 
 def picture(image):
     """The bundle of a PIL image: PNG alone, whatever format it came in."""
-    png = image._repr_png_()
-    return None if png is None else {"image/png": png}
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"):
+        image = image.convert("RGB")
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return {"image/png": out.getvalue()}
 
 
 def asks_back(value):
@@ -258,9 +263,13 @@ def dumps(value):
     """JSON without what JSON has no numbers for: NaN and the infinities become
     null. What has no JSON form becomes its str."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=simple)
+        return encode(value)
     except ValueError:
-        return json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=simple)
+        pass
+    return encode(finite(value))
+
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=lambda value: simple(value)).encode
 
 
 def simple(value):
@@ -322,7 +331,7 @@ def complain(error):
     while where is not None and where.tb_frame.f_globals.get("__package__") == __package__:
         where = where.tb_next
     try:
-        traceback.print_exception(type(error), error, where)
+        traceback.print_exception(type(error), error, where, limit=MAX_FRAMES)
     except MemoryError:
         raise
     except Exception:
