@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -19,8 +20,8 @@ func (t *Tree) ReadDir(name string) ([]Entry, error) {
 
 func (t *Tree) entries(dir Ino) []Entry {
 	list := make([]Entry, 0, t.node(dir).count)
-	t.eachChild(dir, func(name string, ino Ino) {
-		list = append(list, Entry{Name: name, Kind: t.node(ino).kind, Ino: ino})
+	t.eachChild(dir, func(e dirent) {
+		list = append(list, Entry{Name: e.name, Kind: t.node(e.ino).kind, Ino: e.ino})
 	})
 	slices.SortFunc(list, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return list
@@ -34,7 +35,7 @@ func (t *Tree) Mkdir(name string, recursive bool) (first string, err error) {
 		return first, &Error{Op: "mkdir", Path: name, Code: code}
 	}
 	if !recursive {
-		if code := t.mkdir(name); code != "" {
+		if code := t.mkdir(0, name); code != "" {
 			return fail(code)
 		}
 		return t.Abs(name), nil
@@ -57,7 +58,7 @@ func (t *Tree) Mkdir(name string, recursive bool) (first string, err error) {
 			continue
 		}
 		prefix := name[:end]
-		switch code := t.mkdir(prefix); code {
+		switch code := t.mkdir(0, prefix); code {
 		case "":
 			if first == "" {
 				first = t.Abs(prefix)
@@ -76,17 +77,15 @@ func (t *Tree) Mkdir(name string, recursive bool) (first string, err error) {
 	return first, nil
 }
 
-func (t *Tree) mkdir(name string) Code {
-	p, code := t.resolve(name)
+func (t *Tree) mkdir(dir Ino, name string) Code {
+	p, code := t.resolve(dir, name, false)
 	switch {
 	case code != "":
 		return code
 	case p.ino != 0:
 		return EEXIST
-	case t.frozen:
-		return EROFS
 	}
-	_, code = t.add(p.dir, p.name, &node{kind: Directory, mode: 0o755})
+	_, _, code = t.add(p.dir, p.name, &node{kind: Directory, mode: 0o755, parent: p.dir})
 	return code
 }
 
@@ -99,17 +98,17 @@ func (t *Tree) Remove(name string, flags RemoveFlags) error {
 	case flags&OnlyFile != 0:
 		op = "unlink"
 	}
-	if code := t.remove(name, flags); code != "" && !(code == ENOENT && flags&Force != 0) {
+	if code := t.remove(0, name, flags); code != "" && !(code == ENOENT && flags&Force != 0) {
 		return &Error{Op: op, Path: name, Code: code}
 	}
 	return nil
 }
 
-func (t *Tree) remove(name string, flags RemoveFlags) Code {
+func (t *Tree) remove(dir Ino, name string, flags RemoveFlags) Code {
 	if flags >= 16 || flags&OnlyEmpty != 0 && flags&OnlyFile != 0 {
 		return EINVAL
 	}
-	p, code := t.resolve(name)
+	p, code := t.resolve(dir, name, false)
 	if code != "" {
 		return code
 	}
@@ -122,7 +121,7 @@ func (t *Tree) remove(name string, flags RemoveFlags) Code {
 		return EBUSY
 	case n.kind == Directory && flags&OnlyFile != 0:
 		return EISDIR
-	case n.kind == File && flags&OnlyEmpty != 0:
+	case n.kind != Directory && flags&OnlyEmpty != 0:
 		return ENOTDIR
 	case p.name == "":
 		return EINVAL
@@ -130,11 +129,11 @@ func (t *Tree) remove(name string, flags RemoveFlags) Code {
 		return ENOTEMPTY
 	case n.kind == Directory && flags&(OnlyEmpty|Recursive) == 0:
 		return EISDIR
-	case t.frozen:
+	case t.frozen || n.locked || t.node(p.dir).locked:
 		return EROFS
 	}
 	t.unlink(p.dir, p.name)
-	t.free(p.ino)
+	t.drop(p.ino)
 	return ""
 }
 
@@ -142,21 +141,21 @@ func (t *Tree) remove(name string, flags RemoveFlags) Code {
 // same kind if there is one (rename(2)). A directory does not go into itself:
 // EINVAL.
 func (t *Tree) Rename(from, to string) error {
-	if code := t.rename(from, to); code != "" {
+	if code := t.rename(0, from, 0, to); code != "" {
 		return &Error{Op: "rename", Path: from, To: to, Code: code}
 	}
 	return nil
 }
 
-func (t *Tree) rename(from, to string) Code {
-	a, code := t.resolve(from)
+func (t *Tree) rename(fromDir Ino, from string, toDir Ino, to string) Code {
+	a, code := t.resolve(fromDir, from, false)
 	if code != "" {
 		return code
 	}
 	if a.ino == 0 {
 		return ENOENT
 	}
-	b, code := t.resolve(to)
+	b, code := t.resolve(toDir, to, false)
 	if code != "" {
 		return code
 	}
@@ -164,7 +163,7 @@ func (t *Tree) rename(from, to string) Code {
 		return EBUSY
 	}
 	source := t.node(a.ino)
-	if source.kind == Directory && slices.Contains(t.trail, a.ino) {
+	if source.kind == Directory && t.inside(b.dir, a.ino) {
 		return EINVAL
 	}
 	switch {
@@ -183,22 +182,43 @@ func (t *Tree) rename(from, to string) Code {
 			return EISDIR
 		case target.count > 0:
 			return ENOTEMPTY
+		case target.locked:
+			return EROFS
 		}
 	}
-	if t.frozen {
+	if source.locked || t.node(a.dir).locked {
 		return EROFS
+	}
+	if code := t.entrance(b.dir, 0); code != "" {
+		return code
 	}
 	if b.ino != 0 {
 		t.unlink(b.dir, b.name)
-		t.free(b.ino)
+		t.drop(b.ino)
 	}
 	t.unlink(a.dir, a.name)
 	t.link(b.dir, b.name, a.ino)
+	if n, ok := t.own[a.ino]; ok {
+		n.ctime = t.stamp()
+	}
 	return ""
 }
 
+// inside reports whether a directory is another one or below it.
+func (t *Tree) inside(dir, above Ino) bool {
+	for dir != above {
+		if dir == rootIno || dir == 0 {
+			return false
+		}
+		dir = t.node(dir).parent
+	}
+	return true
+}
+
 // Walk calls f for a path and all that is below it, parents first, siblings in
-// order of their names, until f fails. Paths are absolute. What lies deeper than
+// order of their names, until f fails; what is below a directory for which f
+// returns fs.SkipDir is left out. Paths are absolute; symbolic links below the
+// path are not followed. What lies deeper than
 // a path can reach (directories were moved together) is left out. The tree must
 // not be changed meanwhile.
 func (t *Tree) Walk(root string, f func(name string, info Info) error) error {
@@ -217,7 +237,10 @@ func (t *Tree) Walk(root string, f func(name string, info Info) error) error {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		info := t.info(s.ino)
-		if err := f(s.name, info); err != nil {
+		switch err := f(s.name, info); {
+		case err == fs.SkipDir && info.Kind == Directory:
+			continue
+		case err != nil:
 			return err
 		}
 		if info.Kind != Directory || s.depth >= t.limits.Depth {

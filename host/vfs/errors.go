@@ -18,6 +18,11 @@ const (
 	ENOSPC       Code = "ENOSPC"
 	EROFS        Code = "EROFS"
 	EBUSY        Code = "EBUSY"
+	ELOOP        Code = "ELOOP"
+	EMLINK       Code = "EMLINK"
+	EPERM        Code = "EPERM"
+	EFBIG        Code = "EFBIG"
+	EIO          Code = "EIO"
 )
 
 var descriptions = map[Code]string{
@@ -31,6 +36,11 @@ var descriptions = map[Code]string{
 	ENOSPC:       "no space left on device",
 	EROFS:        "read-only file system",
 	EBUSY:        "resource busy or locked",
+	ELOOP:        "too many symbolic links encountered",
+	EMLINK:       "too many links",
+	EPERM:        "operation not permitted",
+	EFBIG:        "file too large",
+	EIO:          "i/o error",
 }
 
 // Error describes the code in words, as libuv does.
@@ -46,12 +56,13 @@ func (c Code) Is(target error) bool {
 	case fs.ErrInvalid:
 		return c == EINVAL
 	case fs.ErrPermission:
-		return c == EROFS
+		return c == EROFS || c == EPERM
 	}
 	return false
 }
 
-// An Error is what every method of a Tree fails with. It unwraps to its Code.
+// An Error is what the methods of a Tree that take paths fail with. It unwraps
+// to its Code.
 type Error struct {
 	Op   string // the system call that would have failed: open, scandir, rename …
 	Path string // as it was given

@@ -35,16 +35,19 @@ type Entry struct {
 	Ino  Ino
 }
 
-// Info describes a file or a directory.
+// Info describes an inode.
 type Info struct {
-	Kind  Kind
-	Size  int64  // bytes; 0 for a directory
-	Mode  uint32 // permission bits
-	Ino   Ino
-	Mtime time.Time // contents changed
-	Ctime time.Time // contents, name or size changed
-	Birth time.Time // made
-	Layer bool      // as the layer has it: neither made nor changed in this tree
+	Kind     Kind
+	Size     int64  // bytes; of a symbolic link its target's length; 0 for a directory
+	Mode     uint32 // permission bits
+	Links    uint32 // names; 0 if it is only held
+	Ino      Ino
+	Atime    time.Time // as it was set: reading leaves it alone
+	Mtime    time.Time // contents changed
+	Ctime    time.Time // contents, name or size changed
+	Birth    time.Time // made
+	Layer    bool      // as the layer has it: neither made nor changed in this tree
+	ReadOnly bool      // part of a layer that is mounted read-only
 }
 
 // Read returns the contents of a file. They are the tree's own: valid until the
@@ -54,10 +57,14 @@ func (t *Tree) Read(name string) ([]byte, error) {
 	if code == "" && n.kind == Directory {
 		return nil, &Error{Op: "read", Path: name, Code: EISDIR}
 	}
+	var content []byte
+	if code == "" {
+		content, code = n.contents()
+	}
 	if code != "" {
 		return nil, &Error{Op: "open", Path: name, Code: code}
 	}
-	return n.data, nil
+	return content, nil
 }
 
 // Write writes a file, which it makes if there is none. Content is copied.
@@ -72,7 +79,7 @@ func (t *Tree) write(name string, mode WriteMode, content []byte) Code {
 	if mode > Exclusive {
 		return EINVAL
 	}
-	p, code := t.resolve(name)
+	p, code := t.resolve(0, name, true)
 	if code != "" {
 		return code
 	}
@@ -81,7 +88,11 @@ func (t *Tree) write(name string, mode WriteMode, content []byte) Code {
 	}
 	start := 0
 	if mode == Append && p.ino != 0 {
-		start = len(t.node(p.ino).data)
+		old, code := t.node(p.ino).contents()
+		if code != "" {
+			return code
+		}
+		start = len(old)
 	}
 	if code := t.room(p.ino, int64(start+len(content))); code != "" {
 		return code
@@ -107,9 +118,12 @@ func (t *Tree) file(p place) (*node, Code) {
 	case p.name == "", p.ino == 0 && p.slash:
 		return nil, EISDIR
 	case p.ino == 0:
-		return t.add(p.dir, p.name, &node{kind: File, mode: 0o644})
+		_, n, code := t.add(p.dir, p.name, &node{kind: File, mode: 0o644})
+		return n, code
 	case t.node(p.ino).kind == Directory:
 		return nil, EISDIR
+	case t.node(p.ino).locked:
+		return nil, EROFS
 	}
 	return t.change(p.ino), ""
 }
@@ -128,7 +142,7 @@ func (t *Tree) MountFile(name string, content []byte) error {
 			return err
 		}
 	}
-	p, code := t.resolve(name)
+	p, code := t.resolve(0, name, true)
 	if code != "" {
 		return fail(code)
 	}
@@ -157,16 +171,29 @@ func (t *Tree) Truncate(name string, size int64) error {
 	if n.kind == Directory {
 		return fail(EISDIR)
 	}
-	if t.frozen {
-		return fail(EROFS)
+	if code := t.setSize(ino, size); code != "" {
+		return fail(code)
+	}
+	return nil
+}
+
+func (t *Tree) setSize(ino Ino, size int64) Code {
+	n := t.node(ino)
+	if t.frozen || n.locked {
+		return EROFS
 	}
 	if code := t.room(ino, size); code != "" {
-		return fail(code)
+		return code
+	}
+	if size > 0 {
+		if _, code := n.contents(); code != "" {
+			return code
+		}
 	}
 	n = t.change(ino)
 	t.resize(n, int(size))
 	t.touch(n)
-	return nil
+	return ""
 }
 
 // Copy copies a file; contents are shared until either is written. With
@@ -180,7 +207,7 @@ func (t *Tree) Copy(from, to string, exclusive bool) error {
 	if source.kind == Directory {
 		return fail(EISDIR)
 	}
-	p, code := t.resolve(to)
+	p, code := t.resolve(0, to, true)
 	if code != "" {
 		return fail(code)
 	}
@@ -190,7 +217,11 @@ func (t *Tree) Copy(from, to string, exclusive bool) error {
 	if p.ino == ino {
 		return nil
 	}
-	if code := t.room(p.ino, int64(len(source.data))); code != "" {
+	content, code := source.contents()
+	if code != "" {
+		return fail(code)
+	}
+	if code := t.room(p.ino, int64(len(content))); code != "" {
 		return fail(code)
 	}
 	n, code := t.file(p)
@@ -200,7 +231,7 @@ func (t *Tree) Copy(from, to string, exclusive bool) error {
 	if own, ok := t.own[ino]; ok {
 		own.shared = true
 	}
-	t.replace(n, source.data)
+	t.replace(n, content)
 	n.mode = source.mode
 	t.touch(n)
 	return nil
@@ -217,7 +248,10 @@ func (t *Tree) Stat(name string) (Info, error) {
 
 func (t *Tree) info(ino Ino) Info {
 	n := t.node(ino)
-	_, own := t.own[ino]
+	own := n
+	if t.inBase(ino) {
+		own = t.own[ino]
+	}
 	at := func(ns int64) time.Time {
 		if ns == 0 {
 			ns = t.born
@@ -225,7 +259,7 @@ func (t *Tree) info(ino Ino) Info {
 		return time.Unix(0, ns)
 	}
 	return Info{
-		Kind: n.kind, Size: int64(len(n.data)), Mode: n.mode, Ino: ino, Layer: !own,
-		Mtime: at(n.mtime), Ctime: at(n.ctime), Birth: at(n.btime),
+		Kind: n.kind, Size: int64(len(n.data)), Mode: n.mode, Links: n.links, Ino: ino, Layer: own == nil, ReadOnly: n.locked,
+		Atime: at(n.atime), Mtime: at(n.mtime), Ctime: at(n.ctime), Birth: at(n.btime),
 	}
 }

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// maxLinks is how many symbolic links one resolution follows (POSIX,
+// SYMLOOP_MAX is at least 8; Linux has 40).
+const maxLinks = 40
+
 // A place is where a path leads: the directory and the name in it, and the
 // inode, which is 0 if nothing has that name. The name is empty if the path
 // leads to a directory without naming it (the root, or "." or ".." at the end).
@@ -15,57 +19,78 @@ type place struct {
 	slash bool // a slash followed: only a directory will do
 }
 
-// resolve walks a path. The directories on the way, from the root to
-// place.dir, are left in t.trail.
-func (t *Tree) resolve(name string) (place, Code) {
-	if name == "" {
+// resolve walks a path from a directory, or from the working directory if that
+// is 0. A symbolic link at the end is followed if follow is set or a slash is
+// behind it; one that leads nowhere gives the place where its target would be.
+func (t *Tree) resolve(dir Ino, name string, follow bool) (place, Code) {
+	switch {
+	case name == "":
 		return place{}, ENOENT
-	}
-	if len(name) > t.limits.Path {
+	case len(name) > t.limits.Path:
 		return place{}, ENAMETOOLONG
-	}
-	if strings.IndexByte(name, 0) >= 0 {
+	case strings.IndexByte(name, 0) >= 0:
 		return place{}, EINVAL
-	}
-	t.trail = append(t.trail[:0], rootIno)
-	if name[0] != '/' && t.cwd != "/" {
-		p, code := t.walk(t.cwd)
-		if code != "" {
-			return place{}, code
-		}
-		if p.ino == 0 {
-			return place{}, ENOENT
-		}
-		if p.name != "" {
-			if t.node(p.ino).kind != Directory {
-				return place{}, ENOTDIR
+	case name[0] == '/':
+		dir = rootIno
+	case dir == 0:
+		dir = rootIno
+		if t.cwd != "/" {
+			p, code := t.walk(rootIno, t.cwd, true)
+			if code == "" && p.ino == 0 {
+				code = ENOENT
 			}
-			t.trail = append(t.trail, p.ino)
+			if code != "" {
+				return place{}, code
+			}
+			dir = p.ino
 		}
 	}
-	return t.walk(name)
+	return t.walk(dir, name, follow)
 }
 
-// walk continues from the last directory of t.trail.
-func (t *Tree) walk(rest string) (place, Code) {
-	for {
+// walk is resolve without its checks of the path.
+func (t *Tree) walk(dir Ino, rest string, follow bool) (place, Code) {
+	if t.node(dir).kind != Directory {
+		return place{}, ENOTDIR
+	}
+	for followed := 0; ; {
 		rest = strings.TrimLeft(rest, "/")
 		name, after, slash := strings.Cut(rest, "/")
-		dir := t.trail[len(t.trail)-1]
 		switch name {
 		case "", ".":
 		case "..":
-			if len(t.trail) > 1 {
-				t.trail = t.trail[:len(t.trail)-1]
+			if dir = t.node(dir).parent; dir == 0 {
+				return place{}, ENOENT // of a directory that was removed
 			}
-			dir = t.trail[len(t.trail)-1]
 		default:
-			if len(name) > t.limits.Name || len(t.trail) > t.limits.Depth {
+			if len(name) > t.limits.Name {
 				return place{}, ENAMETOOLONG
 			}
 			ino := t.child(dir, name)
-			if strings.Trim(after, "/") == "" {
-				if slash && ino != 0 && t.node(ino).kind != Directory {
+			last := strings.TrimLeft(after, "/") == ""
+			var kind Kind
+			if ino != 0 {
+				kind = t.node(ino).kind
+			}
+			if kind == Symlink && (!last || slash || follow) {
+				if followed++; followed > maxLinks {
+					return place{}, ELOOP
+				}
+				target := string(t.node(ino).data)
+				if target[0] == '/' {
+					dir = rootIno
+				}
+				rest = target
+				if slash {
+					rest = target + "/" + after
+				}
+				if len(rest) > t.limits.Path {
+					return place{}, ENAMETOOLONG
+				}
+				continue
+			}
+			if last {
+				if slash && ino != 0 && kind != Directory {
 					return place{}, ENOTDIR
 				}
 				return place{dir: dir, name: name, ino: ino, slash: slash}, ""
@@ -73,11 +98,10 @@ func (t *Tree) walk(rest string) (place, Code) {
 			if ino == 0 {
 				return place{}, ENOENT
 			}
-			if t.node(ino).kind != Directory {
+			if kind != Directory {
 				return place{}, ENOTDIR
 			}
-			t.trail = append(t.trail, ino)
-			rest = after
+			dir, rest = ino, after
 			continue
 		}
 		if after == "" {
@@ -88,8 +112,10 @@ func (t *Tree) walk(rest string) (place, Code) {
 }
 
 // find resolves a path to an inode that is there.
-func (t *Tree) find(name string) (Ino, *node, Code) {
-	p, code := t.resolve(name)
+func (t *Tree) find(name string) (Ino, *node, Code) { return t.findAt(0, name, true) }
+
+func (t *Tree) findAt(dir Ino, name string, follow bool) (Ino, *node, Code) {
+	p, code := t.resolve(dir, name, follow)
 	if code != "" {
 		return 0, nil, code
 	}

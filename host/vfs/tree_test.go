@@ -50,7 +50,7 @@ func check(t *testing.T, err error, want Code) {
 }
 
 func TestStandardDirectories(t *testing.T) {
-	for _, tree := range []*Tree{New(Options{}), New(Options{Base: &Layer{nodes: []node{{kind: Directory}}}})} {
+	for _, tree := range []*Tree{New(Options{}), New(Options{Base: &Layer{nodes: []node{{kind: Directory, links: 1, parent: rootIno}}}})} {
 		want := map[string]string{"/": "", "/tmp/": "", "/artifacts/": "", "/workspace/": ""}
 		if d := cmp.Diff(want, list(t, tree)); d != "" {
 			t.Error(d)
