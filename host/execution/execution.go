@@ -44,7 +44,7 @@ type Limits struct {
 	CPU         time.Duration // processor time of the guest: past it, exceededCpu
 	Wall        time.Duration // from admission to the end: past it, exceededWallTime
 	MemoryBytes int64         // heap and stack above the warm image: past it, exceededMemory
-	OutputBytes int64         // stdout, stderr and result together: past it, exceededOutput
+	OutputBytes int64         // stdout, stderr, displays and result together: past it, exceededOutput
 	FilesBytes  int64         // all files of the file system together; a write past it fails (ENOSPC)
 	Subrequests int           // fetches, redirects included; one more fails
 	Operations  int           // pending at once; one more fails
@@ -85,7 +85,8 @@ type Result struct {
 	ValueType  string          // the result's type in its language, as "number"; empty without a result
 	Stdout     string
 	Stderr     string
-	Truncated  []string // of "stdout", "stderr", "result", "artifacts"
+	Displays   []Display // rich results, in order
+	Truncated  []string  // of "stdout", "stderr", "result", "displays", "artifacts"
 	Error      *Error
 	ExitCode   int
 	Artifacts  []Artifact
@@ -129,6 +130,7 @@ type Event struct {
 	Time     time.Time
 	Stdout   string
 	Stderr   string
+	Display  *Display
 	Result   *Result // result event: only Value, Text and ValueType are set
 	Error    *Error
 	Artifact *Artifact

@@ -34,10 +34,11 @@ type sandbox struct {
 	network *fetch.Session         // made when first used
 	timers  map[uint32]*time.Timer // by operation
 
-	value  value
-	failed *Error // what nobody caught; nil if nothing
-	memory bool   // failed for want of memory
-	code   int    // exit code, if the program exited
+	value    value
+	displays displays
+	failed   *Error // what nobody caught; nil if nothing
+	memory   bool   // failed for want of memory
+	code     int    // exit code, if the program exited
 }
 
 // maxSleep is the longest delay of a timer in milliseconds (HTML, timer
@@ -171,6 +172,11 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 			iso.Unwind(ExceededOutput, "the result is larger than what the output limit leaves")
 		}
 		b.value = value{kind, typ, append([]byte(nil), data...)}
+	case op.Display:
+		var room bool
+		if room, err = b.display(in); !room {
+			iso.Unwind(ExceededOutput, "the program showed more than its output limit")
+		}
 	case op.Fail:
 		r.U8()
 		var e *op.ErrorRecord

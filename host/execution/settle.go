@@ -113,6 +113,10 @@ func (b *sandbox) settle(ctx context.Context, id string, report isolate.Report) 
 			r.Truncated = append(r.Truncated, name)
 		}
 	}
+	r.Displays = b.displays.list
+	if b.displays.cut {
+		r.Truncated = append(r.Truncated, "displays")
+	}
 	b.setValue(r)
 	if r.Outcome != InternalError && r.Outcome != Canceled {
 		var cut bool

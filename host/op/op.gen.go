@@ -61,7 +61,7 @@ const (
 	Stdin Op = 11
 	// Display: a rich result, as a chart: one thing in several media types, text ones as UTF-8; application/vnd.mayfly.chart+json is chart data.
 	//
-	//	in:  list<str mime, bytes>
+	//	in:  u8 main (1: of the event's result), list<str mime, bytes>
 	//	out: nothing
 	Display Op = 12
 	// FSRead.
