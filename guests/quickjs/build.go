@@ -73,7 +73,7 @@ func moduleKey() string {
 	digest := sha256.New()
 	fmt.Fprintln(digest, "build 2", targetFlags, cFlags, cxxFlags, linkFlags)
 	digest.Write(lockText)
-	digestTree(digest, sources, "c")
+	registry.DigestTree(digest, sources, "c")
 	return hex.EncodeToString(digest.Sum(nil))[:32]
 }
 

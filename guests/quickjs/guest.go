@@ -7,9 +7,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
-	"encoding/binary"
-	"io/fs"
 
+	"mayfly/guests/registry"
 	"mayfly/runtime/engine"
 	"mayfly/runtime/isolate"
 	"mayfly/runtime/wasm"
@@ -46,7 +45,7 @@ func (Guest) Passes() wasm.Options {
 func (Guest) BootInputs() []byte {
 	digest := sha256.New()
 	for _, name := range []string{"js", "package.json", "package-lock.json"} {
-		digestTree(digest, sources, name)
+		registry.DigestTree(digest, sources, name)
 	}
 	return digest.Sum(nil)
 }
@@ -64,27 +63,3 @@ func (Guest) Boot(ctx context.Context, m isolate.Machine, cache string, progress
 
 // Machine binds to an instance.
 func (Guest) Machine(in engine.Instance) (isolate.Machine, error) { return newMachine(in) }
-
-// digestTree hashes the names and contents of a file, or of all files below a
-// directory.
-func digestTree(w interface{ Write([]byte) (int, error) }, files fs.FS, root string) {
-	err := fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(files, path)
-		if err != nil {
-			return err
-		}
-		var lengths [16]byte
-		binary.LittleEndian.PutUint64(lengths[:8], uint64(len(path)))
-		binary.LittleEndian.PutUint64(lengths[8:], uint64(len(content)))
-		w.Write(lengths[:])
-		w.Write([]byte(path))
-		w.Write(content)
-		return nil
-	})
-	if err != nil {
-		panic("quickjs: embedded files can't be read: " + err.Error()) // never: they are in the program
-	}
-}

@@ -19,8 +19,8 @@ import (
 // has them under node_modules. npm checks their hashes against the lock.
 func installPackages(ctx context.Context, cache string, progress isolate.Progress) (string, error) {
 	digest := sha256.New()
-	digestTree(digest, sources, "package.json")
-	digestTree(digest, sources, "package-lock.json")
+	registry.DigestTree(digest, sources, "package.json")
+	registry.DigestTree(digest, sources, "package-lock.json")
 	folder := filepath.Join(cache, "quickjs", "npm-"+hex.EncodeToString(digest.Sum(nil))[:16])
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil

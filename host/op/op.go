@@ -1,6 +1,6 @@
 // Package op numbers the operations that guests ask of the host, and has the
 // codec of their messages. The list itself is ops.json, from which the tables
-// for Go, C and JavaScript are generated.
+// for Go, C, JavaScript and Python are generated.
 package op
 
 //go:generate go run ./gen

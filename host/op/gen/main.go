@@ -1,4 +1,4 @@
-// Command gen generates the tables of operations for Go, C and JavaScript from
+// Command gen generates the tables of operations for Go, C, JavaScript and Python from
 // host/op/ops.json. It is run by "go generate ./host/op".
 package main
 

@@ -86,6 +86,7 @@ func (o *Operations) Render() ([]File, error) {
 		{"host/op/op.gen.go", goFile},
 		{"guests/quickjs/c/op.gen.h", o.renderC()},
 		{"guests/quickjs/js/op.gen.js", o.renderJS()},
+		{"guests/python/agent/_mayfly/op.py", o.renderPython()},
 	}, nil
 }
 
@@ -171,6 +172,21 @@ func (o *Operations) renderJS() []byte {
 		for _, op := range list {
 			fmt.Fprintf(&b, "export const %s = %d;\n", strings.ToUpper(op.Name), op.Number)
 		}
+	}
+	return b.Bytes()
+}
+
+func (o *Operations) renderPython() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n\n", notice)
+	for _, list := range [][]Operation{o.Sync, o.Async} {
+		for _, op := range list {
+			fmt.Fprintf(&b, "%s = %d\n", strings.ToUpper(op.Name), op.Number)
+		}
+	}
+	b.WriteString("\n")
+	for _, op := range o.Events {
+		fmt.Fprintf(&b, "EVENT_%s = %d\n", strings.ToUpper(op.Name), op.Number)
 	}
 	return b.Bytes()
 }

@@ -1,0 +1,74 @@
+"""The door to the host: frames to _host.call."""
+
+import _host
+from struct import Struct
+
+from . import codec
+
+_CALL = Struct("<BI").pack
+_START = Struct("<BII").pack
+_WAIT = Struct("<Bd").pack
+
+
+class HostError(Exception):
+    """An error record of the host."""
+
+    def __init__(self, name, code, message):
+        super().__init__(message)
+        self.name, self.code, self.message = name, code, message
+
+
+def _ask(frame):
+    answer = _host.call(frame)
+    if answer[0]:
+        raise codec.error(answer, 1)
+    return answer
+
+
+def call(op, payload=b""):
+    return _ask(_CALL(0, op) + payload)[1:]
+
+
+_id = 0
+_settled = {}
+
+
+def start(op, payload=b""):
+    global _id
+    _id += 1
+    _ask(_START(1, op, _id) + payload)
+    return _id
+
+
+def wait(ms=-1.0):
+    """(id, ok, payload) of what settled, or None."""
+    if _settled:
+        return _settled.pop(next(iter(_settled)))
+    return _wait(ms)
+
+
+def _wait(ms):
+    answer = _ask(_WAIT(2, ms))
+    if not answer[1]:
+        return None
+    return int.from_bytes(answer[2:6], "little"), answer[6] == 1, answer[7:]
+
+
+def run(op, payload=b""):
+    """Starts an operation and waits for it."""
+    id = start(op, payload)
+    while True:
+        settled = _wait(-1.0)
+        if settled is None:
+            raise HostError("Error", "ERR_LOST", "the operation was dropped")
+        if settled[0] != id:
+            _settled[settled[0]] = settled
+            continue
+        if not settled[1]:
+            raise codec.error(settled[2], 0)
+        return settled[2]
+
+
+def event():
+    answer = _ask(b"\x03")
+    return int.from_bytes(answer[1:5], "little"), answer[5:]

@@ -1,0 +1,5 @@
+import gc
+
+
+def run():
+    gc.collect()

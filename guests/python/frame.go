@@ -1,0 +1,58 @@
+package python
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+)
+
+// Verbs of the frames that the guest sends by _host.call. Little endian.
+const (
+	verbCall  = iota // u32 operation, payload: answers a synchronous operation
+	verbStart        // u32 operation, u32 id, payload: begins an asynchronous one
+	verbWait         // f64 milliseconds, negative: until one settles
+	verbEvent        // fetches the event of this life
+)
+
+// A frame is a decoded request of the guest.
+type frame struct {
+	verb    byte
+	op      uint32
+	id      uint32
+	wait    time.Duration // negative: as long as something is pending
+	payload []byte        // of the guest's memory
+}
+
+var errFrame = errors.New("malformed request to the host")
+
+// maxWait is the longest wait: longer ones than any life need no exactness.
+const maxWait = 1 << 53 // milliseconds
+
+// parseFrame decodes a request.
+func parseFrame(b []byte) (f frame, err error) {
+	if len(b) == 0 {
+		return f, errFrame
+	}
+	f.verb, b = b[0], b[1:]
+	switch {
+	case f.verb == verbCall && len(b) >= 4:
+		f.op, f.payload = binary.LittleEndian.Uint32(b), b[4:]
+	case f.verb == verbStart && len(b) >= 8:
+		f.op, f.id, f.payload = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), b[8:]
+	case f.verb == verbWait && len(b) == 8:
+		ms := math.Float64frombits(binary.LittleEndian.Uint64(b))
+		switch {
+		case ms < 0:
+			f.wait = -1
+		case ms > float64(math.MaxInt64/time.Millisecond/2):
+			f.wait = math.MaxInt64 / 2
+		case ms == ms: // a number
+			f.wait = time.Duration(ms * float64(time.Millisecond))
+		}
+	case f.verb == verbEvent && len(b) == 0:
+	default:
+		return frame{}, errFrame
+	}
+	return f, nil
+}
