@@ -20,6 +20,7 @@ type Layer struct {
 	digest [sha256.Size]byte
 	// parts give the digest without reading contents, where they are known.
 	parts func(h hash.Hash)
+	unmap func() error // of contents in a file; nil if there are none
 }
 
 // A seal is the checksum of contents that lie in a file and were not read yet.
@@ -222,6 +223,11 @@ func (b *builder) mount(at string, l *Layer, lock bool) {
 		if lock {
 			b.nodes[dir-1].locked = true
 		}
+	}
+	if dir != rootIno {
+		parent, locked := b.nodes[dir-1].parent, b.nodes[dir-1].locked
+		b.nodes[dir-1] = l.nodes[0].frozen(parent)
+		b.nodes[dir-1].locked = locked || l.nodes[0].locked
 	}
 	b.graft(dir, rootIno, func(ino Ino) *node { return &l.nodes[ino-1] }, func(dir Ino) []Entry {
 		n := &l.nodes[dir-1]
