@@ -1,13 +1,11 @@
 package isolate
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"mayfly/runtime/snapshot"
@@ -59,28 +57,43 @@ func stateError(op string, err error) error {
 // came from and those that came from it: Close it when no more jobs will start
 // from it. A job that has started has its own hold.
 type State struct {
-	program string // digest of the image
+	program *Program
+	digest  string // of the program
 	guest   string // its name
+	size    int64
 
 	mu    sync.Mutex
-	refs  int // the owners' and one of each job that starts from it
-	delta *snapshot.Delta
-	file  string // where it was spilled to
+	refs  int             // the owners' and one of each job that starts from it
+	delta *snapshot.Delta // nil while it is only in the file
+	file  string          // where it was spilled to, if it was
 }
 
 func newState(p *Program, d *snapshot.Delta) *State {
-	return &State{program: p.Digest(), guest: p.Name(), refs: 1, delta: d}
+	return &State{program: p, digest: p.Digest(), guest: p.Name(), size: d.Len(), refs: 1, delta: d}
 }
 
 // Program is the digest of the program that jobs from this state need, as
 // [Program.Digest] gives it.
-func (s *State) Program() string { return s.program }
+func (s *State) Program() string { return s.digest }
 
 // Guest is the name of the guest.
 func (s *State) Guest() string { return s.guest }
 
-// Size is how many bytes of memory, in whole pages, differ from the image.
-func (s *State) Size() int64 { return s.delta.Len() }
+// Size is how many bytes of memory, in whole pages, differ from the image. The
+// limit of a job's memory counts them.
+func (s *State) Size() int64 { return s.size }
+
+// Resident is how many bytes of memory the state takes: 0 once it was spilled
+// and until a job starts from it again. What it shares with other states counts
+// in each.
+func (s *State) Resident() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.delta == nil {
+		return 0
+	}
+	return s.delta.Stored()
+}
 
 // Retain adds an owner, who has to Close the state too. It returns the state
 // itself, or nil if that was closed already.
@@ -104,15 +117,35 @@ func (s *State) Close() error {
 	if s.refs--; s.refs > 0 {
 		return nil
 	}
-	return stateError("close", s.delta.Close())
+	return stateError("close", s.drop())
 }
 
-// use gives the delta to a job, which calls done when it no longer needs it.
+// drop lets go of the memory; the lock is held.
+func (s *State) drop() error {
+	d := s.delta
+	if d == nil {
+		return nil
+	}
+	s.delta = nil
+	return d.Close()
+}
+
+// use gives the delta to a job, which calls done when it no longer needs it. A
+// state that was spilled is read from its file.
 func (s *State) use() (d *snapshot.Delta, done func(), err error) {
-	if s.Retain() == nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refs == 0 {
 		return nil, nil, ErrStateClosed
 	}
-	return s.delta, func() { _ = s.Close() }, nil
+	if s.delta == nil {
+		if err := s.load(); err != nil {
+			return nil, nil, err
+		}
+	}
+	d = s.delta
+	d.Retain() // the state's own hold is still there
+	return d, func() { _ = d.Close() }, nil
 }
 
 // A stored state is, in little endian:
@@ -130,7 +163,7 @@ func (s *State) header() []byte {
 	b = binary.LittleEndian.AppendUint32(b, stateVersion)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(s.guest)))
 	b = append(b, s.guest...)
-	return append(b, s.program...)
+	return append(b, s.digest...)
 }
 
 // Save writes the state, with version, guest, digests and checksum, for
@@ -154,11 +187,14 @@ func (s *State) Save(w io.Writer) error {
 // A [*StateError] with ErrForeignState if it is a state of another guest or
 // image, and with ErrCorruptState if it is not what was written.
 func (p *Program) ReadState(r io.Reader) (*State, error) {
-	s, err := p.readState(r)
-	return s, stateError("read", err)
+	d, err := p.readState(r)
+	if err != nil {
+		return nil, stateError("read", err)
+	}
+	return newState(p, d), nil
 }
 
-func (p *Program) readState(r io.Reader) (*State, error) {
+func (p *Program) readState(r io.Reader) (*snapshot.Delta, error) {
 	fixed := make([]byte, len(stateMagic)+4+2)
 	if err := readFull(r, fixed); err != nil {
 		return nil, err
@@ -184,7 +220,10 @@ func (p *Program) readState(r io.Reader) (*State, error) {
 	if err := d.Bind(p.image); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	return newState(p, d), nil
+	if err := p.fits(d); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
 }
 
 func readFull(r io.Reader, b []byte) error {
@@ -196,63 +235,61 @@ func readFull(r io.Reader, b []byte) error {
 }
 
 // Spill writes the state to a file, as Save does, and gives its memory up: it
-// is read again when a job starts from it. After it returned the file is
-// durable. It stays the caller's: it must be left as it is until the state is
-// closed, and removed afterwards if it isn't to be opened again.
+// is read again when a job starts from it, and then stays until the next Spill,
+// which has nothing to write any more if the path is the same. After it
+// returned the file is durable. It stays the caller's: it must be left as it is
+// until the state is closed, and removed afterwards if it isn't to be opened
+// again.
 func (s *State) Spill(path string) error {
-	d, done, err := s.use()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refs == 0 {
+		return stateError("spill", ErrStateClosed)
+	}
+	if s.file == path {
+		return stateError("spill", s.drop())
+	}
+	if s.delta == nil {
+		if err := s.load(); err != nil {
+			return stateError("spill", err)
+		}
+	}
+	err := snapshot.WriteFile(path, func(w io.Writer) error {
+		if _, err := w.Write(s.header()); err != nil {
+			return err
+		}
+		return s.delta.Save(w)
+	})
 	if err != nil {
 		return stateError("spill", err)
 	}
-	defer done()
-	if err := s.writeFile(d, path); err != nil {
-		return stateError("spill", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.file = path
-	return nil
+	return stateError("spill", s.drop())
 }
 
-// OpenState is ReadState of a file, of which it checks everything but keeps
-// nothing in memory: it is read again when a job starts from the state.
+// OpenState is ReadState of a file. The state takes memory when a job starts
+// from it.
 func (p *Program) OpenState(path string) (*State, error) {
-	s, err := p.openState(path)
-	return s, stateError("open", err)
+	d, err := p.openFile(path)
+	if err != nil {
+		return nil, stateError("open", err)
+	}
+	s := newState(p, d)
+	s.file = path
+	return s, stateError("open", s.drop())
 }
 
-func (p *Program) openState(path string) (*State, error) {
+// load reads the state from its file; the lock is held.
+func (s *State) load() (err error) {
+	s.delta, err = s.program.openFile(s.file)
+	return err
+}
+
+func (p *Program) openFile(path string) (*snapshot.Delta, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	s, err := p.readState(bufio.NewReaderSize(f, 1<<20))
-	if err != nil {
-		return nil, err
-	}
-	s.file = path
-	return s, nil
-}
-
-// writeFile writes a state to a temporary file, and renames that.
-func (s *State) writeFile(d *snapshot.Delta, path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if _, err := w.Write(s.header()); err != nil {
-		return err
-	}
-	if err := errors.Join(d.Save(w), w.Flush(), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return p.readState(f)
 }

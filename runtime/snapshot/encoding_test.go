@@ -31,6 +31,7 @@ func testDelta(t testing.TB) *Delta {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { d.Close() })
 	return d
 }
 
@@ -45,8 +46,8 @@ func TestImageRoundTrip(t *testing.T) {
 	if got.Digest() != img.Digest() || !slices.Equal(got.Globals(), img.Globals()) || got.Len() != img.Len() {
 		t.Error("the image read differs")
 	}
-	if sum := [32]byte(file[len(file)-32:]); Digest(sum) != img.Digest() {
-		t.Error("the digest is not the checksum")
+	if sum := sha256.Sum256(file[:len(file)-40]); Digest(sum) != img.Digest() || Digest(file[len(file)-40:len(file)-8]) != img.Digest() {
+		t.Error("the digest is not that of what is saved")
 	}
 	if want := testContents(testImageBytes); !bytes.Equal(got.backing.data, want) {
 		t.Error("the contents differ")
@@ -135,7 +136,7 @@ func TestCorrupt(t *testing.T) {
 		if err := read[name](file); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for _, n := range []int{0, 1, 7, 8, 11, 12, 60, 80, 90, 120, len(file) / 2, len(file) - 33, len(file) - 32, len(file) - 1} {
+		for _, n := range []int{0, 1, 7, 8, 11, 12, 60, 80, 90, 120, len(file) / 2, len(file) - 40, len(file) - 33, len(file) - 8, len(file) - 1} {
 			if err := read[name](file[:n]); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("%s cut to %d bytes: %v", name, n, err)
 			}
@@ -243,22 +244,27 @@ func TestWriteFile(t *testing.T) {
 // seal gives a file whose checksum a fuzzer spoilt a right one, so that the
 // decoder is reached behind it.
 func seal(b []byte) []byte {
-	if len(b) < 32 {
+	if len(b) < 8 {
 		return b
 	}
-	sum := sha256.Sum256(b[:len(b)-32])
-	return append(slices.Clone(b[:len(b)-32]), sum[:]...)
+	var sum checksum
+	sum.Write(b[:len(b)-8])
+	return sum.append(slices.Clone(b[:len(b)-8]))
 }
 
 func fuzzSeeds(f *testing.F) {
 	h := header{magic: deltaMagic, size: 2 * wasmPage, globals: []Global{{"g", 5}}, runs: []run{{1, 1}, {5, 2}}}
 	for _, magic := range []string{imageMagic, deltaMagic} {
 		h.magic = magic
-		f.Add(append(h.append(nil), make([]byte, 3*PageSize+32)...))
+		f.Add(append(h.append(nil), make([]byte, 3*PageSize+32+8)...))
 	}
+	list, _ := appendPatch(nil, 3, append(make([]byte, PageSize-1), 9), zeroPage[:])
+	b := append(h.append(nil), make([]byte, 3*PageSize)...)
+	b = append(binary.LittleEndian.AppendUint32(b, uint32(len(list))), list...)
+	f.Add(append(b, make([]byte, 8)...))
 	huge := h
 	huge.runs = []run{{0, 1}}
-	b := huge.append(nil)
+	b = huge.append(nil)
 	binary.LittleEndian.PutUint32(b[len(b)-12:], 1<<31) // a lying count
 	f.Add(append(b, make([]byte, 64)...))
 }
@@ -275,6 +281,7 @@ func FuzzReadDelta(f *testing.F) {
 			}
 			return
 		}
+		defer d.Close()
 		if got := saved(t, func(w *bytes.Buffer) error { return d.Save(w) }); !bytes.Equal(got, b) {
 			t.Fatalf("saved as %d other bytes", len(got))
 		}

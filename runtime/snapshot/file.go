@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,10 +11,12 @@ import (
 // WriteFile saves the image in a file. After it returned the file is durable;
 // after a crash at any moment it is whole, or as it was before.
 func (img *Image) WriteFile(path string) error {
-	return fail("write image", img.writeFile(path))
+	return fail("write image", WriteFile(path, img.Save))
 }
 
-func (img *Image) writeFile(path string) (err error) {
+// WriteFile makes a file of what save writes. After it returned the file is
+// durable; after a crash at any moment it is whole, or as it was before.
+func WriteFile(path string, save func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -25,7 +28,7 @@ func (img *Image) writeFile(path string) (err error) {
 		}
 	}()
 	w := bufio.NewWriterSize(f, 1<<20)
-	if err := img.Save(w); err != nil {
+	if err := save(w); err != nil {
 		return err
 	}
 	if err := w.Flush(); err != nil {

@@ -3,7 +3,6 @@ package snapshot
 import (
 	"bytes"
 	"cmp"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -90,14 +89,20 @@ func (img *Image) With(delta *Delta) (*Image, error) {
 		return nil, fail(op, ErrClosed)
 	}
 	defer img.release()
-	ps := pieces(img.backing.data, subtract(img.runs, delta.runs))
-	data := delta.data
-	for _, r := range delta.runs {
-		n := int(r.count) * PageSize
-		for _, p := range pieces(data[:n], nonZero(data[:n])) {
-			ps = append(ps, piece{r.start + p.page, p.data})
+	changed, err := delta.pieces(img)
+	if err != nil {
+		return nil, fail(op, err)
+	}
+	slices.SortFunc(changed, func(a, b piece) int { return cmp.Compare(a.page, b.page) })
+	var replaced []run
+	for _, p := range changed {
+		replaced = appendRun(replaced, p.page, 1)
+	}
+	ps := pieces(img.backing.data, subtract(img.runs, replaced))
+	for _, p := range changed {
+		if !isZero(p.data) {
+			ps = append(ps, p)
 		}
-		data = data[n:]
 	}
 	slices.SortFunc(ps, func(a, b piece) int { return cmp.Compare(a.page, b.page) })
 	derived, err := assemble(img.guest, delta.Globals, ps)
@@ -125,12 +130,6 @@ func (img *Image) Digest() Digest {
 	}
 	img.hash.Do(img.computeDigest)
 	return img.digest
-}
-
-func (img *Image) computeDigest() {
-	if img.backing.data != nil || len(img.runs) == 0 {
-		img.digest, _ = img.save(io.Discard) // writing to nowhere cannot fail
-	}
 }
 
 // Close gives the image up. Its memory goes when the last [Memory] of it is

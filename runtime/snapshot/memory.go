@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"fmt"
-	"slices"
 
 	"mayfly/runtime/engine"
 )
@@ -59,8 +58,9 @@ type MemoryOptions struct {
 // Changed and Resident called by the guest's own goroutine.
 type Memory struct {
 	image  *Image
-	memory []byte // the declared memory
-	slot   slot   // how changes are found and put back
+	memory []byte   // the declared memory
+	slot   slot     // how changes are found and put back
+	mapped []extent // of the delta that was applied, in order
 	closed bool
 }
 
@@ -80,6 +80,17 @@ type slot interface {
 	// call of the methods above.
 	resident() int64
 	close() error
+}
+
+// An overlayer is a slot into which pages of a delta can be mapped, in place of
+// being copied. They are a part of the slot's private memory as those of the
+// image are; but only lift puts them back.
+type overlayer interface {
+	// overlay maps some extents and returns those that are left to be copied.
+	overlay(list []extent) (mapped, rest []extent)
+	// lift makes the whole range from the first mapped page to the last as it
+	// was when the slot was new.
+	lift(mapped []extent) error
 }
 
 // NewMemory makes a memory of size bytes, a multiple of engine.PageSize and
@@ -121,11 +132,30 @@ func (m *Memory) Changed() (int64, error) {
 	if m.closed {
 		return 0, fail("count changes", ErrClosed)
 	}
-	n, err := m.slot.changed()
+	n, err := m.changed()
 	if err != nil {
 		return 0, fail("count changes", err)
 	}
 	return n, nil
+}
+
+// changed counts pages that were mapped from a delta as changed.
+func (m *Memory) changed() (int64, error) {
+	n, err := m.slot.changed()
+	if err != nil || len(m.mapped) == 0 {
+		return n, err
+	}
+	stored, rest := int64(0), m.mapped // stored: of the mapped pages, counted already
+	err = m.slot.visit(func(r run) error {
+		for len(rest) > 0 && rest[0].end() <= r.start {
+			rest = rest[1:]
+		}
+		for i := 0; i < len(rest) && rest[i].start < r.end(); i++ {
+			stored += int64(min(rest[i].end(), r.end()) - max(rest[i].start, r.start))
+		}
+		return nil
+	})
+	return n + (extentPages(m.mapped)-stored)*PageSize, err
 }
 
 // Reset makes the memory, and the whole window it is in, equal to the image
@@ -135,11 +165,25 @@ func (m *Memory) Reset() (changedBytes int64, err error) {
 	if m.closed {
 		return 0, fail("reset", ErrClosed)
 	}
-	n, err := m.slot.reset()
-	if err != nil {
+	if len(m.mapped) == 0 {
+		n, err := m.slot.reset()
 		return n, fail("reset", err)
 	}
-	return n, nil
+	n, err := m.changed()
+	if err == nil {
+		err = m.lift()
+	}
+	if err == nil {
+		_, err = m.slot.reset()
+	}
+	return n, fail("reset", err)
+}
+
+// lift takes what was mapped from a delta away.
+func (m *Memory) lift() error {
+	mapped := m.mapped
+	m.mapped = nil
+	return m.slot.(overlayer).lift(mapped)
 }
 
 // Resident is how many bytes of real memory the slot holds for itself, besides
@@ -151,7 +195,8 @@ func (m *Memory) Resident() int64 {
 	return m.slot.resident()
 }
 
-// Capture copies the pages that differ from the image.
+// Capture keeps the pages that differ from the image. Those that are as in the
+// delta that was applied are shared with it, where they were mapped.
 //
 // # Errors
 //
@@ -163,24 +208,31 @@ func (m *Memory) Capture(globals []Global) (*Delta, error) {
 		return nil, fail(op, ErrClosed)
 	}
 	m.image.captured.Store(true)
-	delta := newDelta(m.image, int64(len(m.memory)), globals)
+	c := capture{memory: m}
+	var touched []run
 	limit := uint32(len(m.memory) / PageSize)
 	err := m.slot.visit(func(r run) error {
 		if r.end() > limit {
 			return ErrStray
 		}
-		delta.add(m.image, m.memory, r.start, r.count)
+		c.take(r)
+		if len(m.mapped) > 0 {
+			touched = appendRun(touched, r.start, r.count)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, fail(op, err)
 	}
-	delta.runs, delta.data = slices.Clip(delta.runs), slices.Clip(delta.data)
-	return delta, nil
+	c.share(m.mapped, touched)
+	d, err := c.delta(globals)
+	return d, fail(op, err)
 }
 
-// Apply writes a delta's pages into the memory, which must be as the image:
-// new, or reset. Its pages count as changed from then on.
+// Apply brings a delta's pages into the memory, which must be as the image:
+// new, or reset. They count as changed from then on. The delta must not be
+// closed before the memory is reset or closed. After an error the memory must
+// be reset or closed.
 //
 // # Errors
 //
@@ -194,16 +246,24 @@ func (m *Memory) Apply(delta *Delta) error {
 	if err := delta.fits(m.image); err != nil {
 		return fail(op, err)
 	}
-	if n := len(delta.runs); n > 0 {
-		if _, to := delta.runs[n-1].bytes(); to > int64(len(m.memory)) {
-			return fail(op, mismatch("the delta reaches to byte %d of a memory of %d", to, len(m.memory)))
-		}
+	if delta.size > int64(len(m.memory)) {
+		return fail(op, mismatch("a delta of %d bytes of memory for one of %d", delta.size, len(m.memory)))
 	}
-	data := delta.data
-	for _, r := range delta.runs {
-		from, to := r.bytes()
-		data = data[copy(m.memory[from:to], data):]
+	rest := delta.extents
+	if o, ok := m.slot.(overlayer); ok {
+		m.mapped, rest = o.overlay(rest)
 	}
+	if err := readExtents(m.memory, rest); err != nil {
+		return fail(op, err)
+	}
+	list, err := delta.patches.read(nil)
+	if err != nil {
+		return fail(op, err)
+	}
+	eachPatch(list, func(page uint32, pieces []byte) {
+		at := int64(page) * PageSize
+		applyPieces(m.memory[at:at+PageSize], pieces)
+	})
 	return nil
 }
 

@@ -69,6 +69,24 @@ func subtract(a, b []run) (rest []run) {
 	return rest
 }
 
+// merge is the pages of a and of b, which have none in common. Both are in
+// order.
+func merge(a, b []run) []run {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a, b...)
+	}
+	var all []run
+	for len(a) > 0 || len(b) > 0 {
+		next := &a
+		if len(a) == 0 || len(b) > 0 && b[0].start < a[0].start {
+			next = &b
+		}
+		all = appendRun(all, (*next)[0].start, (*next)[0].count)
+		*next = (*next)[1:]
+	}
+	return all
+}
+
 // A piece is the contents of pages: whole ones, but for the last page of a
 // memory.
 type piece struct {

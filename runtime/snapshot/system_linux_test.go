@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -196,4 +197,50 @@ func TestOneDescriptor(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d userfaultfds, want 1", n)
 	}
+}
+
+// TestMappings has a slot map deltas many times: its address space must not
+// fall into ever more pieces.
+func TestMappings(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		if k.options.Strategy == Copy {
+			return
+		}
+		m := newTestMemory(t, testImage(t), k)
+		count := func() int {
+			maps, err := os.ReadFile("/proc/self/maps")
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := uintptr(unsafe.Pointer(unsafe.SliceData(m.Bytes())))
+			n := 0
+			for line := range strings.Lines(string(maps)) {
+				var from, to uintptr
+				if _, err := fmt.Sscanf(line, "%x-%x", &from, &to); err != nil {
+					t.Fatal(err)
+				}
+				if from >= start && from < start+testMemoryBytes {
+					n++
+				}
+			}
+			return n
+		}
+		before := count()
+		for page := testImagePages + 5; page < testMemoryBytes/PageSize-20; page += 40 {
+			fill(m, page, 20, rand.New(rand.NewPCG(1, 2)))
+		}
+		d := captureOf(t, m)
+		defer d.Close()
+		reset(t, m)
+		for range 3 {
+			apply(t, m, d)
+			if n := count(); n < before+5 {
+				t.Errorf("%d mappings with a delta, %d without", n, before)
+			}
+			reset(t, m)
+			if n := count(); n != before {
+				t.Errorf("%d mappings after a reset, %d before", n, before)
+			}
+		}
+	})
 }
