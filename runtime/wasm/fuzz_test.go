@@ -23,9 +23,10 @@ func FuzzRewrite(f *testing.F) {
 	}
 	a.tags = []uint32{0}
 	f.Add(a.bytes())
+	f.Add(exceptionsWasm)
 	f.Add([]byte(header))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, o := range []Options{{}, {Fuel: 100}, {Fuel: 1, MemoryPages: 64}} {
+		for _, o := range []Options{{}, {Fuel: 100}, {Fuel: 1, MemoryPages: 64}, {LowerExceptions: true}, {LowerExceptions: true, Fuel: 1}} {
 			r, err := Rewrite(b, o)
 			if err != nil {
 				if !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrUnsupported) {
