@@ -240,6 +240,21 @@ def last_resort(error):
 FALLBACK = errors.strings("SystemError", "", "the program left the interpreter unable to report its error", "SystemError") + b"\0"
 
 
+def turn(source, environ):
+    """Takes the place of the runner's own: the text of a turn is not looked at,
+    nothing is compiled or kept for it. Its globals are the runner's."""
+    _mayfly_go()
+    return 0, False
+
+
+def take_over():
+    """Has the runner's entry call go, wherever a program has its __main__."""
+    import _reactor
+
+    _reactor._mayfly_go = go
+    _reactor.turn.__code__ = turn.__code__
+
+
 def boot():
     """Makes the image: imports what is warm, and takes the interpreter over."""
     from . import warm
