@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"encoding/base64"
 	"slices"
 	"strconv"
 	"time"
@@ -123,9 +124,9 @@ func appendMillis(b []byte, d time.Duration) []byte {
 // appendValue appends a JSON text that a guest made: on one line, as streams
 // want it, and as a string if it is no JSON after all.
 func appendValue(b []byte, raw []byte) []byte {
-	// A guest's value may nest deeper than a request; the bound is for the
-	// stack of this process.
-	r := reader{data: raw, depth: maxDepth - 10_000}
+	// A guest's value may nest deeper than a request; the bound is that of
+	// encoding/json, less what is around the value.
+	r := reader{data: raw, depth: maxDepth - 9_900}
 	r.skip()
 	r.end()
 	if r.err != nil {
@@ -160,6 +161,39 @@ func appendResultValue(b []byte, r *execution.Result) []byte {
 		return append(b, "null"...)
 	}
 	return appendString(b, r.ValueType)
+}
+
+// appendDisplay appends a rich result as an object from media types to data.
+func appendDisplay(b []byte, d *execution.Display) []byte {
+	b = append(b, '{')
+	for i, p := range d.Parts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, p.Type), ':')
+		switch p.Form() {
+		case execution.JSONForm:
+			b = appendValue(b, p.Data)
+		case execution.TextForm:
+			b = appendString(b, string(p.Data))
+		default:
+			b = append(b, '"')
+			b = base64.StdEncoding.AppendEncode(b, p.Data)
+			b = append(b, '"')
+		}
+	}
+	return append(b, '}')
+}
+
+// displaysSize is about how many bytes displays have when they are encoded.
+func displaysSize(list []execution.Display) int {
+	n := 0
+	for i := range list {
+		for _, p := range list[i].Parts {
+			n += 64 + len(p.Data)*3/2
+		}
+	}
+	return n
 }
 
 // maxCauses bounds a chain of causes; a guest can make a circular one.
@@ -235,7 +269,14 @@ func appendAsked(b []byte, runtime *execution.Runtime, metadata map[string]strin
 func appendOutput(b []byte, r *execution.Result) []byte {
 	b = append(b, '{')
 	b = appendResultValue(b, r)
-	b = append(b, `,"displays":[],"stdout":`...)
+	b = append(b, `,"displays":[`...)
+	for i := range r.Displays {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendDisplay(b, &r.Displays[i])
+	}
+	b = append(b, `],"stdout":`...)
 	b = appendString(b, r.Stdout)
 	b = append(b, `,"stderr":`...)
 	b = appendString(b, r.Stderr)

@@ -24,6 +24,8 @@ func eventType(e *execution.Event) string {
 		return "error"
 	case e.Result != nil:
 		return "result"
+	case e.Display != nil:
+		return "display"
 	case e.Stderr != "":
 		return "stderr"
 	default:
@@ -36,7 +38,7 @@ func storyRank(e *execution.Event) int {
 	return slices.Index(storyOrder, eventType(e))
 }
 
-var storyOrder = []string{"stdout", "stderr", "result", "error", "artifact", "usage", "end"}
+var storyOrder = []string{"stdout", "stderr", "display", "result", "error", "artifact", "usage", "end"}
 
 // appendEvent appends an event of an execution as an object. link completes an
 // artifact with its URL; nil leaves it without one, as it is stored.
@@ -55,6 +57,9 @@ func appendEvent(b []byte, id string, e *execution.Event, link func(*artifact)) 
 	case "stderr":
 		b = append(b, `,"text":`...)
 		b = appendString(b, e.Stderr)
+	case "display":
+		b = append(b, `,"display":`...)
+		b = appendDisplay(b, e.Display)
 	case "result":
 		b = append(b, ',')
 		b = appendResultValue(b, e.Result)
@@ -85,7 +90,8 @@ func appendEvent(b []byte, id string, e *execution.Event, link func(*artifact)) 
 }
 
 // story is the events of an execution whose own were not kept because the
-// result says the same: at most one of each kind, in this order.
+// result says the same: at most one of each kind but displays and artifacts,
+// in this order.
 func story(r *execution.Result, at time.Time) []execution.Event {
 	var events []execution.Event
 	add := func(e execution.Event) {
@@ -97,6 +103,9 @@ func story(r *execution.Result, at time.Time) []execution.Event {
 	}
 	if r.Stderr != "" {
 		add(execution.Event{Stderr: r.Stderr})
+	}
+	for i := range r.Displays {
+		add(execution.Event{Display: &r.Displays[i]})
 	}
 	if r.ValueType != "" {
 		add(execution.Event{Result: r})
@@ -119,6 +128,9 @@ func encodeEvents(id string, events []execution.Event) []meta.Event {
 		size += 160 + len(events[i].Stdout) + len(events[i].Stderr)
 		if r := events[i].Result; r != nil {
 			size += len(r.Value) + len(r.Text)
+		}
+		if d := events[i].Display; d != nil {
+			size += displaysSize([]execution.Display{*d})
 		}
 	}
 	all := make([]byte, 0, size)
@@ -171,6 +183,7 @@ func resultOf(x *meta.Execution) (*execution.Result, error) {
 	var stored struct {
 		Result     json.RawMessage
 		ResultType *string `json:"result_type"`
+		Displays   []execution.Display
 		Stdout     string
 		Stderr     string
 		Truncated  []string
@@ -195,7 +208,7 @@ func resultOf(x *meta.Execution) (*execution.Result, error) {
 	}
 	r := &execution.Result{
 		Outcome: execution.Outcome(x.Outcome), Value: stored.Result,
-		Stdout: stored.Stdout, Stderr: stored.Stderr, Truncated: stored.Truncated,
+		Displays: stored.Displays, Stdout: stored.Stdout, Stderr: stored.Stderr, Truncated: stored.Truncated,
 		Error: stored.Error, ExitCode: stored.ExitCode,
 		Usage: execution.Usage{
 			CPU: millis(stored.Usage.CPU), Wall: millis(stored.Usage.Wall), Queue: millis(stored.Usage.Queue),

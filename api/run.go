@@ -199,7 +199,7 @@ func (s *Server) settle(x *run, result *execution.Result) record {
 		result.Error = &execution.Error{Name: "InternalError", Message: "the server failed; its log has the reason under " + result.InternalID}
 	}
 	now := s.options.Now()
-	output := appendOutput(make([]byte, 0, 512+len(result.Stdout)+len(result.Stderr)+len(result.Value)), result)
+	output := appendOutput(make([]byte, 0, 512+len(result.Stdout)+len(result.Stderr)+len(result.Value)+displaysSize(result.Displays)), result)
 	final := meta.Execution{
 		ID: x.id, Tenant: x.tenant, Status: meta.Done, Outcome: string(result.Outcome),
 		CreatedAt: x.createdAt, EndedAt: now, ExpiresAt: x.expiresAt,
@@ -251,7 +251,7 @@ func (x *run) completeStory(result *execution.Result, now time.Time) {
 // retold says whether story would tell these events again, but for their
 // times.
 func retold(events []execution.Event, result *execution.Result) bool {
-	again := 2 + len(result.Artifacts)
+	again := 2 + len(result.Artifacts) + len(result.Displays)
 	for _, there := range [...]bool{result.Stdout != "", result.Stderr != "", result.ValueType != "", result.Error != nil} {
 		if there {
 			again++
@@ -263,7 +263,7 @@ func retold(events []execution.Event, result *execution.Result) bool {
 	previous := -1
 	for i := range events {
 		rank := storyRank(&events[i])
-		if rank < previous || rank == previous && events[i].Artifact == nil {
+		if rank < previous || rank == previous && events[i].Artifact == nil && events[i].Display == nil {
 			return false
 		}
 		previous = rank

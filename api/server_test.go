@@ -114,6 +114,15 @@ func (f *fakeExecutor) Execute(ctx context.Context, id string, r execution.Reque
 		out("one\n")
 		errOut("two\n")
 		out("three\n")
+	case "show", "showing": // displays; with output between them
+		for i, d := range testDisplays {
+			result.Displays = append(result.Displays, d)
+			send(execution.Event{Display: &testDisplays[i]})
+			if verb == "showing" {
+				out("shown\n")
+			}
+		}
+		result.Text, result.ValueType = "Figure", "Figure"
 	case "throw":
 		result.Outcome, result.ExitCode = execution.Exception, 1
 		result.Error = &execution.Error{Name: "TypeError", Message: arg, Stack: "at main.js:1", Cause: &execution.Error{Name: "Error", Message: "why"}}
@@ -375,6 +384,7 @@ type testEvent struct {
 	Type     string
 	Text     string
 	Result   any
+	Display  map[string]any
 	Error    *execution.Error
 	Artifact *testArtifact
 	Outcome  string
@@ -506,6 +516,7 @@ type testExecution struct {
 	CreatedAt           time.Time `json:"created_at"`
 	Result              any
 	ResultType          string `json:"result_type"`
+	Displays            []map[string]any
 	Stdout, Stderr      string
 	Truncated           []string
 	Error               *execution.Error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,8 @@ func TestStream(t *testing.T) {
 			"throw x":                           "error usage end",
 			"fail":                              "error usage end",
 			"artifact a.txt text/plain content": "artifact usage end",
+			"show":                              "display display result usage end",
+			"showing":                           "display stdout display stdout result usage end",
 		} {
 			a := s.post(code, "Accept", media).want(200)
 			if a.header.Get("Content-Type") != media {
@@ -68,7 +71,7 @@ func sameEvent(a, b testEvent) bool {
 	if a.Artifact != nil && b.Artifact != nil {
 		return a.Seq == b.Seq && *a.Artifact == *b.Artifact
 	}
-	return a.Seq == b.Seq && a.Type == b.Type && a.Text == b.Text && a.Result == b.Result && a.Outcome == b.Outcome
+	return a.Seq == b.Seq && a.Type == b.Type && a.Text == b.Text && a.Result == b.Result && reflect.DeepEqual(a.Display, b.Display) && a.Outcome == b.Outcome
 }
 
 // A synchronous execution can be replayed too, with the same numbers as a
@@ -78,6 +81,7 @@ func TestStoryOfSync(t *testing.T) {
 	for code, want := range map[string]string{
 		"hello": "result usage end", "print x": "stdout usage end", "talk": "stdout stderr stdout usage end",
 		"throw x": "error usage end", "artifact a.txt text/plain x": "artifact usage end",
+		"show": "display display result usage end", "showing": "display stdout display stdout result usage end",
 	} {
 		x := s.post(code).want(200).execution()
 		live := s.do("GET", "/v1/executions/"+x.ID+"/events", "").want(200).events(s)
