@@ -159,7 +159,17 @@ func (c *rule) matchesHost(name string, addr netip.Addr) bool {
 // # Errors
 //
 // A [*Refusal], or an error that unwraps to [ErrURL].
-func (p *Policy) Check(method string, u *url.URL) error {
+func (p *Policy) Check(method string, u *url.URL) error { return p.check(method, false, u) }
+
+// CheckHost judges a URL's host and port alone, before its request is known: by
+// whether there is any request that Check would allow to go there.
+//
+// # Errors
+//
+// As of Check.
+func (p *Policy) CheckHost(u *url.URL) error { return p.check("", true, u) }
+
+func (p *Policy) check(method string, anyMethod bool, u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return &URLError{u.Redacted(), "the scheme is not http or https"}
 	}
@@ -199,7 +209,7 @@ func (p *Policy) Check(method string, u *url.URL) error {
 			continue
 		}
 		byPort = r
-		if r.methods != nil && !slices.Contains(r.methods, method) {
+		if r.methods != nil && !anyMethod && !slices.Contains(r.methods, method) {
 			continue
 		}
 		// The rules allow it. The dialer will judge the address; what the URL

@@ -49,8 +49,10 @@ type Client struct {
 }
 
 type pool struct {
+	client    *Client
 	tenant    string
 	transport *http.Transport
+	ready     ready
 }
 
 // NewClient makes a client.
@@ -83,35 +85,41 @@ func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range c.pools {
-		e.Value.(*pool).transport.CloseIdleConnections()
+		e.Value.(*pool).close()
 	}
 }
 
-// transport is the tenant's own.
-func (c *Client) transport(tenant string) *http.Transport {
+// close gives up connections that are unused.
+func (p *pool) close() {
+	p.ready.close()
+	p.transport.CloseIdleConnections()
+}
+
+// pool is the tenant's own.
+func (c *Client) pool(tenant string) *pool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e, ok := c.pools[tenant]; ok {
 		c.recent.MoveToFront(e)
-		return e.Value.(*pool).transport
+		return e.Value.(*pool)
 	}
-	p := &pool{tenant, c.newTransport()}
+	p := &pool{client: c, tenant: tenant}
+	p.transport = c.newTransport(p)
 	c.pools[tenant] = c.recent.PushFront(p)
 	if c.recent.Len() > c.config.Tenants {
 		// Connections that are in use outlive this, and then time out unused.
 		oldest := c.recent.Remove(c.recent.Back()).(*pool)
 		delete(c.pools, oldest.tenant)
-		oldest.transport.CloseIdleConnections()
+		oldest.close()
 	}
-	return p.transport
+	return p
 }
 
-func (c *Client) newTransport() *http.Transport {
+func (c *Client) newTransport(p *pool) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil, // never from the environment
-		DialContext:            c.dial,
-		TLSClientConfig:        c.config.TLS.Clone(),
-		TLSHandshakeTimeout:    c.config.TLSTimeout,
+		DialContext:            p.dial,
+		DialTLSContext:         p.dialTLS,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           32,
 		MaxIdleConnsPerHost:    8,

@@ -99,7 +99,7 @@ func (x *exchange) roundTrips() (_ *http.Response, redirected bool, err error) {
 			return nil, false, err
 		}
 		x.watchdog.arm(s.client.config.HeaderTimeout, "the response")
-		response, err := s.transport.RoundTrip(x.httpRequest())
+		response, err := s.pool.transport.RoundTrip(x.httpRequest())
 		if err != nil {
 			return nil, false, err
 		}

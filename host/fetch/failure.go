@@ -35,7 +35,11 @@ var errAborted error = &guestError{name: "AbortError", message: "The operation w
 // explain turns any error of an exchange into one for the guest. It says what
 // the guest may know: what went wrong, and the host that it asked for, but no
 // address that a name led to and nothing of this host.
-func (x *exchange) explain(err error) error {
+func (x *exchange) explain(err error) error { return explain(x.ctx, x.request.url.Host, err) }
+
+// explain is an error on the way to a host; ctx is what could be cancelled, or
+// nil.
+func explain(ctx context.Context, host string, err error) error {
 	var known *guestError
 	if errors.As(err, &known) {
 		return known
@@ -48,15 +52,16 @@ func (x *exchange) explain(err error) error {
 	if errors.As(err, &invalid) {
 		return typeError("%s", invalid.Error())
 	}
-	if cause := context.Cause(x.ctx); cause != nil {
+	if ctx != nil && ctx.Err() != nil {
+		cause := context.Cause(ctx)
 		var timeout *timeoutError
 		if errors.As(cause, &timeout) {
-			return &guestError{name: "TypeError", code: "ETIMEDOUT", message: "fetch failed: " + timeout.Error() + " (" + x.request.url.Host + ")"}
+			return &guestError{name: "TypeError", code: "ETIMEDOUT", message: "fetch failed: " + timeout.Error() + " (" + host + ")"}
 		}
 		return errAborted
 	}
 	code, text := describe(err)
-	return &guestError{name: "TypeError", code: code, message: "fetch failed: " + text + " (" + x.request.url.Host + ")"}
+	return &guestError{name: "TypeError", code: code, message: "fetch failed: " + text + " (" + host + ")"}
 }
 
 // describe names an error of the network, with a code as node has it.

@@ -151,7 +151,7 @@ func TestProxyVariablesMeanNothing(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, proxy.URL)
 	}
-	if newGuest(t, proxy.client, Options{}).client.newTransport().Proxy != nil {
+	if newGuest(t, proxy.client, Options{}).client.newTransport(&pool{}).Proxy != nil {
 		t.Error("there is a proxy")
 	}
 	g := newGuest(t, proxy.client, Options{Policy: mustCompile(t, proxy.guard, egress.Rule{Host: "nothing.invalid"})})

@@ -3,7 +3,6 @@ package fetch
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -47,21 +46,22 @@ type Session struct {
 	client  *Client
 	options Options
 
-	mu        sync.Mutex
-	closed    bool
-	ctx       context.Context
-	cancel    context.CancelFunc
-	transport *http.Transport
-	pending   map[uint32]func() // operations under way: how to stop each; may be nil
-	uploads   map[uint32]*upload
-	bodies    map[uint32]*body
-	handles   uint32
-	open      int
-	sent      int64 // bytes of request bodies accepted
-	received  int64 // bytes of response bodies
-	usage     Usage
-	limitHit  bool
-	running   sync.WaitGroup
+	mu       sync.Mutex
+	closed   bool
+	ctx      context.Context
+	cancel   context.CancelFunc
+	pool     *pool
+	pending  map[uint32]func() // operations under way: how to stop each; may be nil
+	uploads  map[uint32]*upload
+	bodies   map[uint32]*body
+	handles  uint32
+	open     int
+	sent     int64 // bytes of request bodies accepted
+	received int64 // bytes of response bodies
+	connects int
+	usage    Usage
+	limitHit bool
+	running  sync.WaitGroup
 }
 
 // NewSession makes a session.
@@ -82,7 +82,7 @@ func (c *Client) NewSession(options Options) *Session {
 	return &Session{client: c, options: options}
 }
 
-// Start begins an asynchronous operation: fetch, body_read or body_write. The
+// Start begins an asynchronous operation: fetch, body_read, body_write or connect. The
 // message is read before it returns. An id that is under way is ignored.
 func (s *Session) Start(o op.Op, id uint32, in []byte) {
 	s.mu.Lock()
@@ -92,7 +92,7 @@ func (s *Session) Start(o op.Op, id uint32, in []byte) {
 	}
 	if s.ctx == nil {
 		s.ctx, s.cancel = context.WithCancel(context.Background())
-		s.transport = s.client.transport(s.options.Tenant)
+		s.pool = s.client.pool(s.options.Tenant)
 		s.pending = map[uint32]func(){}
 		s.uploads = map[uint32]*upload{}
 		s.bodies = map[uint32]*body{}
@@ -112,6 +112,8 @@ func (s *Session) Start(o op.Op, id uint32, in []byte) {
 		err = s.startRead(id, in)
 	case op.BodyWrite:
 		err = s.startWrite(id, in)
+	case op.Connect:
+		err = s.startConnect(id, in)
 	default:
 		err = typeError("%s is not an operation of fetch", o)
 	}

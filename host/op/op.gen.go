@@ -138,6 +138,11 @@ const (
 	//	in:  u32 fetch id, u8 end (1 last, 2 abort), bytes
 	//	out: nothing
 	BodyWrite Op = 67
+	// Connect: makes a connection ready for a fetch that follows, or says why there can be none; for guests whose libraries connect before they request.
+	//
+	//	in:  u8 secure (0 TCP, 1 TLS), str host, u32 port
+	//	out: nothing
+	Connect Op = 68
 )
 
 // The events.
@@ -191,6 +196,7 @@ var opNames = map[Op]string{
 	Fetch:      "fetch",
 	BodyRead:   "body_read",
 	BodyWrite:  "body_write",
+	Connect:    "connect",
 }
 
 var eventNames = map[Event]string{

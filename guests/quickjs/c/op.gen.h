@@ -29,6 +29,7 @@ enum {
     OP_FETCH = 65,
     OP_BODY_READ = 66,
     OP_BODY_WRITE = 67,
+    OP_CONNECT = 68,
 };
 
 enum {

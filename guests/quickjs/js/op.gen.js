@@ -26,3 +26,4 @@ export const SLEEP = 64;
 export const FETCH = 65;
 export const BODY_READ = 66;
 export const BODY_WRITE = 67;
+export const CONNECT = 68;
