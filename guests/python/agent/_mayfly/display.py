@@ -306,7 +306,7 @@ def send(data, main=False):
     for mime, part in data.items():
         message.str(mime)
         message.bytes(part if isinstance(part, bytes) else part.encode("utf-8", "replace"))
-    host.call(op.DISPLAY, message.message())
+    host.call(op.DISPLAY, message.done())
 
 
 def attempt(function, *args, **kwargs):

@@ -46,18 +46,10 @@ def imports(names, package=None):
 
 
 def plots():
-    """A figure as PNG and as SVG: fonts are found, and glyphs loaded."""
-    import io
+    """Figures of the usual kinds: fonts are found, and glyphs loaded."""
+    from . import figures
 
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots()
-    axes.plot([1, 2, 3], [1, 4, 9], label="x")
-    axes.bar([1, 2], [3, 4])
-    axes.set_title("T"), axes.set_xlabel("x"), axes.set_ylabel("y"), axes.legend()
-    for kind in ("png", "svg"):
-        figure.savefig(io.BytesIO(), format=kind)
-    plt.close("all")
+    figures.warm()
 
 
 def tables():
