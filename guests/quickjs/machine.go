@@ -1,6 +1,7 @@
 package quickjs
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -21,7 +22,8 @@ var (
 	ErrBusy = errors.New("quickjs: the guest is already running")
 )
 
-// mailboxSize is the size in bytes of the guest's mailbox (c/host.h).
+// mailboxSize is the size in bytes of the guest's mailbox (c/host.h). The word
+// behind it is the guest's to be interrupted by.
 const mailboxSize = 64 << 10
 
 // What the exports event and settle answer (c/events.h).
@@ -45,7 +47,10 @@ type machine struct {
 	begin, event, settle, alloc, heapTop engine.Function
 }
 
-var _ isolate.Machine = (*machine)(nil)
+var (
+	_ isolate.Machine     = (*machine)(nil)
+	_ isolate.Interrupter = (*machine)(nil)
+)
 
 func newMachine(in engine.Instance) (*machine, error) {
 	m := &machine{instance: in, memory: in.Memory()}
@@ -69,7 +74,7 @@ func newMachine(in engine.Instance) (*machine, error) {
 		return nil, err
 	}
 	m.mailbox = uint32(m.stack[0])
-	if !inside(m.memory, m.mailbox, mailboxSize) {
+	if !inside(m.memory, m.mailbox, mailboxSize+4) {
 		return nil, fmt.Errorf("%w: the mailbox is outside of memory", ErrProtocol)
 	}
 	m.box = addBox(m)
@@ -162,6 +167,14 @@ func (m *machine) enter(f engine.Function) (isolate.Status, error) {
 		return isolate.Done, fmt.Errorf("%w: the guest refused the message", ErrProtocol)
 	}
 	return isolate.Done, fmt.Errorf("%w: unknown status %d", ErrProtocol, uint32(m.stack[0]))
+}
+
+// Interrupt implements [isolate.Interrupter]: a cell that runs ends at its next
+// poll, by an exception that can't be caught; one that waits ends when the guest
+// is next entered. What it has done stays.
+func (m *machine) Interrupt() error {
+	binary.LittleEndian.PutUint32(m.memory[m.mailbox+mailboxSize:], 1)
+	return nil
 }
 
 // Fuel is the counter of the fuel pass; nil if the module was not metered.

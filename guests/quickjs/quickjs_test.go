@@ -180,6 +180,7 @@ type host struct {
 	yield    func(n int)
 	now      float64
 	exit     *uint32
+	cell     bool // exit comes back
 }
 
 type result struct {
@@ -233,7 +234,9 @@ func (h *host) Call(number uint32, in, out []byte) ([]byte, bool) {
 	case op.Exit:
 		code := r.U32()
 		h.exit = &code
-		panic(engine.Stop{Cause: errExit})
+		if !h.cell {
+			panic(engine.Stop{Cause: errExit})
+		}
 	case op.Resolve:
 		referrer, specifier := r.Str(), r.Str()
 		_ = referrer
@@ -311,7 +314,7 @@ func start(t testing.TB, p program) *life {
 // begin delivers the event run or prepare to a clean clone.
 func begin(t testing.TB, c *clone, event op.Event, p program) *life {
 	t.Helper()
-	l := &life{host: &host{t: t, files: p.files, yield: p.yield}, t: t, clone: c}
+	l := &life{host: &host{t: t, files: p.files, yield: p.yield, cell: event == op.EventCell}, t: t, clone: c}
 	c.in.SetData(isolate.Port(l.host))
 	if p.memory == 0 {
 		p.memory = 128 << 20

@@ -16,8 +16,8 @@ HOST_EXPORT("event") int32_t guest_event(uint32_t kind, uint8_t *message, uint32
     int32_t status = STATUS_MALFORMED;
     if (kind == EVENT_INVOKE && prepared)
         status = event_invoke(ctx, &r);
-    else if ((kind == EVENT_RUN || kind == EVENT_PREPARE) && !prepared)
-        status = event_run(ctx, &r, kind == EVENT_PREPARE);
+    else if ((kind == EVENT_RUN || kind == EVENT_PREPARE || kind == EVENT_CELL) && !prepared)
+        status = event_run(ctx, &r, kind);
     if (message != mailbox)
         free(message);
     return status;
@@ -51,12 +51,14 @@ static void timer_fire(JSContext *ctx, Operation *o)
 }
 
 /* Completes an operation. A message that is not the mailbox's is freed. An id
- * that is not under way is ignored. */
+ * that is not under way is ignored; so the host enters to interrupt an event
+ * that waits. */
 HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *message, uint32_t length)
 {
     JSContext *ctx = guest.context;
     if (run.phase == RUN_IDLE)
         return STATUS_MALFORMED;
+    cell_interrupted(ctx);
     Operation *o = run.phase == RUN_ENDED ? NULL : operation_find(id);
     if (o && o->timer && ok) {
         timer_fire(ctx, o);

@@ -9,14 +9,16 @@
 /* What event() and settle() answer. */
 enum { STATUS_DONE = 0, STATUS_PENDING = 1, STATUS_NO_MEMORY = 2, STATUS_MALFORMED = 3 };
 
-/* Flags of the events run and prepare. */
+/* Flags of the events run, prepare and cell. */
 enum { RUN_ALLOW_EVAL = 1 };
 enum { RUN_DETECT = 0, RUN_SCRIPT = 1, RUN_MODULE = 2 };
 
 /* The event that runs. */
 static struct Run {
-    enum { RUN_IDLE, RUN_EVALUATING, RUN_AWAITING, RUN_ANSWERED, RUN_ENDED } phase;
+    enum { RUN_IDLE, RUN_IMPORTING, RUN_EVALUATING, RUN_AWAITING, RUN_ANSWERED, RUN_ENDED } phase;
     bool module;
+    bool cell;            /* the event is cell: its state is kept, so that nothing may leak */
+    bool failed;          /* the event ended before its end */
     bool announced;       /* the bootstrap knows what is in told, or there is nothing to know */
     bool preparing;       /* the event is prepare: up to the function, no further */
     JSModuleDef *entry;   /* owned by the context's list of modules */
@@ -66,6 +68,7 @@ static void rejection_tracker(JSContext *ctx, JSValueConst promise, JSValueConst
 static void run_end(JSContext *ctx)
 {
     run.phase = RUN_ENDED;
+    run.failed = true;
     JS_FreeValue(ctx, run.promise);
     run.promise = JS_UNDEFINED;
 }

@@ -27,9 +27,14 @@ HOST_IMPORT("take") void env_take(void *out);
 /* Begins operation op, to be settled under id in a later turn. */
 HOST_IMPORT("start") void env_start(uint32_t op, uint32_t id, const void *in, uint32_t length);
 
-/* Events and settlements whose message fits are delivered here, too. */
+/* Events and settlements whose message fits are delivered here, too. Behind it
+ * lies a word that the host sets to interrupt the event that runs. */
 #define MAILBOX_SIZE 65536
-static uint8_t mailbox[MAILBOX_SIZE] __attribute__((aligned(4096)));
+static struct {
+    uint8_t mailbox[MAILBOX_SIZE];
+    volatile uint32_t interrupted;
+} door __attribute__((aligned(4096)));
+#define mailbox door.mailbox
 
 /* The answer to a synchronous operation: a range of bytes with a NUL behind
  * it, in the mailbox or on the heap. */

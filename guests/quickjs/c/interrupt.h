@@ -40,7 +40,7 @@ static int interrupt_handler(JSRuntime *rt, void *opaque)
     }
     guest.context->interrupt_counter = interrupt_polls();
     env_yield();
-    return memory_exhausted; /* can't be caught */
+    return memory_exhausted || cell_interrupted(guest.context); /* can't be caught */
 }
 
 /* From now on code runs of which a function may be so long. */

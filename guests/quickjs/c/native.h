@@ -18,6 +18,7 @@
  *     result(value) → value or promise     presents a result that is an object
  *     uncaught(error, origin, promise) → handled     origin 1 exception, 2 rejection
  *     domException(message, name) → error  errors with names of the web
+ *     cell()                               another cell of a session begins
  *     beforeExit(), exit()                 as node's events; called if the emitter has
  *                                          listeners, or after watchEnd()
  *   announce()                           calls start, once in a life
@@ -53,6 +54,11 @@ static JSValue native_call(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     free_payload(ctx, &in);
     if (failed)
         return JS_EXCEPTION;
+    if (op == OP_EXIT) { /* which comes back in cells only */
+        answer_free(&a);
+        cell_stop(ctx);
+        return JS_EXCEPTION;
+    }
     JSValue v = JS_NewUint8ArrayCopy(ctx, a.bytes, a.length);
     answer_free(&a);
     return v;
@@ -122,7 +128,7 @@ static JSValue native_timer(JSContext *ctx, JSValueConst this_val, int argc, JSV
 static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     static const char *const names[EVENT_HOOKS] = {
-        [ON_START] = "start",     [ON_INVOKE] = "invoke",
+        [ON_START] = "start",     [ON_INVOKE] = "invoke",   [ON_CELL] = "cell",
         [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
         [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
     };

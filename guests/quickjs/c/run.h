@@ -4,9 +4,14 @@
 #ifndef RUN_H
 #define RUN_H
 
-/* Ends the event with the pending exception. */
+/* Ends the event with the pending exception. One that was stopped has said what
+ * there is to say. */
 static void fail_event(JSContext *ctx)
 {
+    if (run.phase == RUN_ENDED) {
+        drop_exception(ctx);
+        return;
+    }
     JSValue thrown = JS_GetException(ctx);
     report_failure(ctx, ORIGIN_EVENT, thrown);
     JS_FreeValue(ctx, thrown);
@@ -155,14 +160,19 @@ static JSValue present_result(JSContext *ctx, JSValue v)
     return presented;
 }
 
+/* The parts of the event cell; see cell.h. */
+static void cell_imported(JSContext *ctx, JSValue namespace);
+static JSValue cell_value(JSContext *ctx, JSValue value);
+static void cell_end(JSContext *ctx);
+
 /* Advances the event as far as the promises that it waits for are settled.
  * Answers whether anything happened. */
 static bool run_advance(JSContext *ctx)
 {
-    if (run.phase != RUN_EVALUATING && run.phase != RUN_AWAITING)
+    if (run.phase != RUN_IMPORTING && run.phase != RUN_EVALUATING && run.phase != RUN_AWAITING)
         return false;
-    /* The promise is never freed, nor what it has: the life ends soon, and what
-     * is not touched is not a page to put back. */
+    /* Unless the event is a cell, the promise is never freed, nor what it has:
+     * the life ends soon, and what is not touched is not a page to put back. */
     JSValue v = run.promise;
     if (JS_IsPromise(v)) {
         JSPromiseStateEnum state = JS_PromiseState(ctx, v);
@@ -174,10 +184,18 @@ static bool run_advance(JSContext *ctx)
             fail_event(ctx);
             return true;
         }
+        if (run.cell)
+            JS_FreeValue(ctx, run.promise);
     }
     run.promise = JS_UNDEFINED;
+    if (run.phase == RUN_IMPORTING) {
+        cell_imported(ctx, v);
+        return true;
+    }
     if (run.phase == RUN_EVALUATING) {
         JSValue result = evaluated(ctx, v);
+        if (run.cell)
+            result = cell_value(ctx, result);
         if (run.preparing) {
             keep_prepared(ctx, result);
             return true;
@@ -200,12 +218,18 @@ static bool run_advance(JSContext *ctx)
         if (JS_IsPromise(presented)) {
             JS_PromiseMarkAsHandled(ctx, presented);
             run.promise = presented;
+            if (run.cell)
+                JS_FreeValue(ctx, v);
             return true;
         }
+        if (run.cell)
+            JS_FreeValue(ctx, v);
         v = presented;
     }
     run.phase = RUN_ANSWERED;
     answer_value(ctx, v);
+    if (run.cell)
+        JS_FreeValue(ctx, v);
     return true;
 }
 
@@ -257,7 +281,7 @@ static int prepare_end(JSContext *ctx)
 }
 
 /* Runs all there is to run after something was delivered. */
-static int turn(JSContext *ctx)
+static int run_turn(JSContext *ctx)
 {
     /* The event's own promise comes first: that it rejected is not also a
      * rejection that nobody handled. */
@@ -271,11 +295,16 @@ static int turn(JSContext *ctx)
     if (operations.counted)
         return STATUS_PENDING;
     /* Nothing is under way any more. */
-    if (run.phase == RUN_EVALUATING || run.phase == RUN_AWAITING) {
-        JS_ThrowPlainError(ctx, run.phase == RUN_EVALUATING && !run.module
+    if (run.phase == RUN_IMPORTING || run.phase == RUN_EVALUATING || run.phase == RUN_AWAITING) {
+        JS_ThrowPlainError(ctx, run.cell ? "The cell awaits a promise that never settles"
+                                : run.phase == RUN_EVALUATING && !run.module
                                     ? "The script awaits a promise that never settles"
                                     : "The module awaits a promise that never settles");
         fail_event(ctx);
+        return STATUS_DONE;
+    }
+    if (run.cell) {
+        run.phase = RUN_ENDED;
         return STATUS_DONE;
     }
     bool watched = end_is_watched();
@@ -290,6 +319,15 @@ static int turn(JSContext *ctx)
         call_hook(ctx, ON_EXIT);
     run.phase = RUN_ENDED;
     return STATUS_DONE;
+}
+
+/* The same, and what is to be done at a cell's end. */
+static int turn(JSContext *ctx)
+{
+    int status = run_turn(ctx);
+    if (status == STATUS_DONE && run.cell)
+        cell_end(ctx);
+    return status;
 }
 
 /* Whether the source has import or export as a word: only then can it be a
@@ -437,9 +475,13 @@ static void reader_skip_list(Reader *r, int ranges)
             reader_bytes(r, &length);
 }
 
-/* The events run and prepare. */
-static int event_run(JSContext *ctx, Reader *r, bool prepare)
+static void cell_start(JSContext *ctx, const char *name, const char *source, size_t length);
+
+/* The events run, prepare and cell. */
+static int event_run(JSContext *ctx, Reader *r, uint32_t event)
 {
+    bool prepare = event == EVENT_PREPARE;
+    uint8_t *message = (uint8_t *)r->at;
     uint8_t flags = reader_u8(r);
     uint8_t kind = reader_u8(r);
     uint32_t name_length, length, input_length;
@@ -486,11 +528,18 @@ static int event_run(JSContext *ctx, Reader *r, bool prepare)
     run.announced = false;
 
     run.preparing = prepare;
+    if (event == EVENT_CELL) {
+        /* What is not asked for stays out of the state that is kept. */
+        memset(message, 0, (size_t)(r->end - message));
+        run.cell = true;
+    }
     run.input = input_length && !prepare ? JS_ParseJSON(ctx, json, input_length, "input") : JS_UNDEFINED;
     free(json);
     if (JS_IsException(run.input)) {
         run.input = JS_UNDEFINED;
         fail_event(ctx);
+    } else if (event == EVENT_CELL) {
+        cell_start(ctx, name, source, length);
     } else {
         run_start(ctx, kind, name, source, length);
     }

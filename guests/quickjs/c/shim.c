@@ -21,6 +21,7 @@
 #include "seal.h"
 #include "run.h"
 #include "invoke.h"
+#include "cell.h"
 #include "entry.h"
 #include "native.h"
 #include "interrupt.h"
@@ -134,6 +135,8 @@ HOST_EXPORT("seal") void guest_seal(void)
 HOST_EXPORT("begin") void guest_begin(uint32_t seed_low, uint32_t seed_high, uint32_t memory)
 {
     JSRuntime *rt = guest.runtime;
+    if (door.interrupted) /* of a cell before */
+        door.interrupted = 0;
     uint64_t seed = (uint64_t)seed_high << 32 | seed_low;
     guest.context->random_state = seed ? seed : 1; /* the generator's state is never 0 */
     heap_set_limit(memory);

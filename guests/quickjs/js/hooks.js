@@ -3,7 +3,8 @@ import { DOMException } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { inspect } from "mayfly:inspect";
 import { reportRejection, reportUncaught } from "mayfly:event";
-import { beforeExit, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
+import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
+import { forgetTimers } from "mayfly:timers";
 
 const REJECTION = 2;
 
@@ -11,6 +12,10 @@ native.setHooks({
   __proto__: null,
   start: startProcess,
   invoke: extendEnvironment,
+  cell() {
+    beginCell();
+    forgetTimers();
+  },
   env: process.env,
   emitter: process,
   inspect: (value) => inspect(value),

@@ -51,6 +51,7 @@ export const MapPrototypeGet = uncurryThis(Map.prototype.get);
 export const MapPrototypeSet = uncurryThis(Map.prototype.set);
 export const MapPrototypeHas = uncurryThis(Map.prototype.has);
 export const MapPrototypeDelete = uncurryThis(Map.prototype.delete);
+export const MapPrototypeClear = uncurryThis(Map.prototype.clear);
 export const MapPrototypeForEach = uncurryThis(Map.prototype.forEach);
 export const SetPrototypeAdd = uncurryThis(Set.prototype.add);
 export const SetPrototypeHas = uncurryThis(Set.prototype.has);

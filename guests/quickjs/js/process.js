@@ -49,6 +49,7 @@ constant("config", Object.freeze({ variables: Object.freeze({}) }));
 const argv = [];
 const values = {};
 let shownArguments = argv;
+let known = { __proto__: null }; // the environment as it was told last
 ObjectDefineProperty(process, "argv", {
   __proto__: null, enumerable: true, configurable: true,
   get() {
@@ -67,7 +68,21 @@ export function startProcess(told) {
   argv[0] = "/usr/bin/mayfly";
   argv[1] = absolute(told.name, told.cwd);
   for (let i = 0; i < told.args.length; i++) argv[i + 2] = told.args[i];
-  ObjectAssign(values, told.env);
+  argv.length = told.args.length + 2;
+  // In a session, what the program has changed stays as it is.
+  const names = ReflectOwnKeys(told.env);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    if (told.env[name] !== known[name]) values[name] = told.env[name];
+  }
+  known = told.env;
+}
+
+// beginCell forgets what a cell of a session has for itself.
+export function beginCell() {
+  input = undefined;
+  exiting = false;
+  exitCode = undefined;
 }
 
 // extendEnvironment adds what an invocation of a prepared program is told.

@@ -8,7 +8,7 @@ import native from "mayfly:native";
 import { Writer, cancel, start } from "mayfly:host";
 import { SLEEP } from "mayfly:op.gen";
 import { exposeOperations } from "mayfly:interface";
-import { MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, ReflectApply } from "mayfly:primordials";
+import { MapPrototypeClear, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, ReflectApply } from "mayfly:primordials";
 
 const MAX_DELAY = 2 ** 31 - 1;
 const IMMEDIATE = {};
@@ -58,6 +58,12 @@ export function setImmediate(callback, ...args) {
 export function clearTimeout(id = undefined) { remove(id); }
 export function clearInterval(id = undefined) { remove(id); }
 export function clearImmediate(id = undefined) { remove(id); }
+
+// forgetTimers is for the begin of a cell: those of the cells before were
+// dropped by the guest.
+export function forgetTimers() {
+  MapPrototypeClear(timers);
+}
 
 // unref lets the program end while the timer waits.
 export function unref(id) {
