@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,11 +25,11 @@ var bootEnvironment = []string{
 // looks for its library.
 var bootArgs = []string{"/usr/local/bin/python.wasm"}
 
-// bootSteps are the sources that make the image, each a turn. The agent's own
-// imports are first: what they print on stdout are steps, see bootPort.
+// bootSteps are the sources that make the image, each a turn. What the agent
+// prints on stdout meanwhile are steps, see bootPort.
 var bootSteps = []struct{ name, source string }{
 	{"importing the agent", "import sys\nsys.path.append('" + agentPath + "')\nimport _mayfly.entry as __agent__\n"},
-	{"importing packages", "import _mayfly.warm\n_mayfly.warm.run()\n"},
+	{"importing packages", "__agent__.boot()\n"},
 }
 
 // A BootError is an error of the agent's own Python while it boots.
@@ -131,8 +129,8 @@ func (p *bootPort) Call(number uint32, in, out []byte) ([]byte, bool) {
 // maxBootOutput bounds what is kept of a failed boot's output, in bytes.
 const maxBootOutput = 64 << 10
 
-// write takes output. Lines of stdout are steps: how far the boot is, from 0 to
-// 1, and the name of what it does next.
+// write takes output. Lines of stdout are steps: "warm", how far the boot is as
+// a fraction like 3/10, and a name.
 func (p *bootPort) write(fd int, b []byte) {
 	if fd != 1 {
 		p.output.Write(b[:min(len(b), max(maxBootOutput-p.output.Len(), 0))])
@@ -144,11 +142,9 @@ func (p *bootPort) write(fd int, b []byte) {
 		if !ok {
 			return
 		}
-		done, name, _ := strings.Cut(string(line), " ")
-		if f, err := strconv.ParseFloat(done, 64); err == nil {
-			p.progress(name, f)
-		} else {
-			p.progress(string(line), -1)
+		var step, steps float64
+		if n, _ := fmt.Sscanf(string(line), "warm %g/%g", &step, &steps); n == 2 && steps > 0 {
+			p.progress("warming up Python", step/steps)
 		}
 		p.line = append(p.line[:0], rest...)
 	}
@@ -157,5 +153,3 @@ func (p *bootPort) write(fd int, b []byte) {
 func (p *bootPort) error(step string, err error) error {
 	return &BootError{Step: step, Output: strings.TrimSpace(p.output.String()), Err: err}
 }
-
-var _ io.Reader = (*rand.ChaCha8)(nil)

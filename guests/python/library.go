@@ -4,12 +4,17 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"mayfly/guests/registry"
 	"mayfly/host/vfs"
 	"mayfly/runtime/isolate"
 )
@@ -35,12 +40,17 @@ const (
 )
 
 // Layer is the guest's part of every isolate's file system: the standard
-// library and the agent, read-only.
+// library and the agent, read-only. The library is unpacked into one file of
+// the cache directory, from which it is mapped; a damaged one is made again.
+//
+// # Errors
+//
+// Those of [Guest.Wasm].
 func Layer(ctx context.Context, cache string, progress isolate.Progress) (*vfs.Layer, error) {
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
-	library, err := libraryLayer(ctx, cache, progress)
+	library, err := openLibrary(ctx, cache, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +66,9 @@ func Layer(ctx context.Context, cache string, progress isolate.Progress) (*vfs.L
 
 // agentLayer has the agent's package.
 func agentLayer() (*vfs.Layer, error) {
-	tree := unlimitedTree()
+	tree := vfs.New(vfs.Options{Cwd: "/"})
 	err := fs.WalkDir(sources, "agent", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".py") {
+		if err != nil || entry.IsDir() {
 			return err
 		}
 		content, err := fs.ReadFile(sources, name)
@@ -70,62 +80,73 @@ func agentLayer() (*vfs.Layer, error) {
 	return tree.Freeze(), err
 }
 
-func unlimitedTree() *vfs.Tree {
-	const unlimited = 1 << 40
-	return vfs.New(vfs.Options{Cwd: "/", Limits: vfs.Limits{Bytes: unlimited, Inodes: 1 << 30}})
-}
-
-func libraryLayer(ctx context.Context, cache string, progress isolate.Progress) (*vfs.Layer, error) {
+// openLibrary opens the unpacked library, which is made at need.
+func openLibrary(ctx context.Context, cache string, progress isolate.Progress) (*vfs.Layer, error) {
 	l, err := parseLock()
 	if err != nil {
 		return nil, err
 	}
-	tree := unlimitedTree()
+	key := sha256.Sum256(fmt.Appendln(nil, "library", libraryFormat, l.Library.SHA256))
+	path := filepath.Join(folder(cache), "library-"+hex.EncodeToString(key[:16])+".layer")
+	if library, err := openVerified(path); err == nil {
+		return library, nil
+	}
+	unlock, err := registry.Lock(ctx, filepath.Join(folder(cache), "library.lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	library, err := openVerified(path)
+	if err == nil { // another process was faster
+		return library, nil
+	}
+	if !errors.Is(err, vfs.ErrArchive) && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
 	err = l.file(ctx, cache, l.Library, progress, func(file string) error {
-		archive, err := zip.OpenReader(file)
-		if err != nil {
+		if err := registry.CheckDigest(file, l.Library.SHA256); err != nil {
 			return err
 		}
-		defer archive.Close()
-		return mountZip(tree, "/", &archive.Reader)
+		progress("unpacking the standard library", -1)
+		return unpackLibrary(file, path)
 	})
 	if err != nil {
 		return nil, err
 	}
-	data, err := tree.Read("/" + dataArchive)
-	if err != nil {
-		return nil, err
-	}
-	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return nil, err
-	}
-	if err := mountZip(tree, "/"+dataFolder, archive); err != nil {
-		return nil, err
-	}
-	return tree.Freeze(), nil
+	return openVerified(path)
 }
 
-func mountZip(tree *vfs.Tree, at string, archive *zip.Reader) error {
-	for _, entry := range archive.File {
-		if entry.FileInfo().IsDir() {
-			continue
-		}
-		if !fs.ValidPath(entry.Name) {
-			return fmt.Errorf("python: the library has a file %q", entry.Name)
-		}
-		r, err := entry.Open()
-		if err != nil {
-			return err
-		}
-		content, err := io.ReadAll(r)
-		r.Close()
-		if err != nil {
-			return err
-		}
-		if err := tree.MountFile(path.Join(at, entry.Name), content); err != nil {
-			return err
-		}
+// openVerified opens a layer and reads all of it, which takes some 30 ms: what
+// is damaged is found before anything stands on it.
+func openVerified(path string) (*vfs.Layer, error) {
+	layer, err := vfs.OpenLayer(path)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if err := layer.Verify(); err != nil {
+		return nil, errors.Join(err, layer.Close())
+	}
+	return layer, nil
+}
+
+func unpackLibrary(file, path string) error {
+	library, err := zip.OpenReader(file)
+	if err != nil {
+		return err
+	}
+	defer library.Close()
+	inner, err := library.Open(dataArchive)
+	if err != nil {
+		return err
+	}
+	defer inner.Close()
+	content, err := io.ReadAll(inner)
+	if err != nil {
+		return err
+	}
+	data, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		return err
+	}
+	return vfs.BuildLayer(path, vfs.BuildOptions{}, vfs.Source{FS: library}, vfs.Source{At: dataFolder, FS: data})
 }
