@@ -155,8 +155,8 @@ func (s *Session) CancelBody(handle uint32) {
 	b := s.bodies[handle]
 	s.mu.Unlock()
 	if b != nil {
+		s.dropBody(b) // first, so that who reads it learns why
 		b.cancel(errAborted)
-		s.dropBody(b)
 	}
 }
 
