@@ -1,5 +1,5 @@
 """What an isolate can't do says so, and what to do instead: threads, processes,
-sockets, signals that come by themselves."""
+signals that come by themselves."""
 
 import _thread
 import concurrent.futures
@@ -7,7 +7,6 @@ import concurrent.futures.thread
 import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,6 @@ from . import loop
 THREADS = ("threads can't be started here: use asyncio, or concurrent.futures.ThreadPoolExecutor, "
            "which runs its functions in place")
 PROCESSES = loop.PROCESSES
-SOCKETS = loop.SOCKETS
 ALARMS = "signals don't come by themselves here: use asyncio.timeout for what can await, and the limits of the execution"
 DEADLOCK = "this would wait for ever: there are no other threads that could let it go on"
 
@@ -27,7 +25,6 @@ def install():
     threads()
     pools()
     processes()
-    sockets()
     missing(os, PROCESSES, "fork", "forkpty", "system", "execv", "execve", "execvp", "execvpe", "execl", "execle",
             "execlp", "execlpe", "spawnl", "spawnle", "spawnlp", "spawnlpe", "spawnv", "spawnve", "spawnvp", "spawnvpe",
             "posix_spawn", "posix_spawnp", "kill", "killpg", "wait", "waitpid", "pipe", "pipe2")
@@ -168,7 +165,7 @@ def pools():
     thread.ThreadPoolExecutor.__init__ = init
 
 
-# Processes and sockets
+# Processes
 
 
 def processes():
@@ -206,19 +203,3 @@ def processes():
 
     multiprocessing.pool.ThreadPool.__init__ = thread_pool
     os.cpu_count = os.process_cpu_count = lambda: 1
-
-
-def sockets():
-    def init(self, *args, **kwargs):
-        raise OSError(errno.ENOTSUP, SOCKETS)
-
-    socket.socket.__init__ = init
-    socket.socket.__repr__ = object.__repr__
-    socket.socket.__del__ = lambda self: None
-
-    def refuse(*args, **kwargs):
-        raise OSError(errno.ENOTSUP, SOCKETS)
-
-    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo",
-                 "create_connection", "create_server", "socketpair", "fromfd"):
-        setattr(socket, name, refuse)

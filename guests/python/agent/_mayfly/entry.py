@@ -12,12 +12,16 @@ from struct import pack, unpack_from
 
 from _host import call as door
 
-from . import blocked, cell, display, errors, fresh, host, loop, op, platform, stdio
+from . import net
+
+net.install()  # before anything imports socket
+
+from . import cell, display, errors, fresh, host, loop, op, platform, stdio
 
 RUN, PREPARE, INVOKE, CELL = op.EVENT_RUN, op.EVENT_PREPARE, op.EVENT_INVOKE, op.EVENT_CELL
 
 EVENT = b"\3"  # the frame that fetches the event; boot adds where interrupts go
-HOME = "/"  # the working directory of the image
+HOME = "/workspace"  # the working directory of the image
 
 # Given up when memory runs out, so that this can be said.
 RESERVE = [None]

@@ -6,7 +6,9 @@ import time
 from asyncio import base_events, events, runners, tasks
 from struct import pack
 
-from . import codec, host, op
+from . import codec, host, net_operations, op
+from .net_loop import Connections
+from .net_peer import ONLY_HTTP
 
 NOTHING = ("nothing to wait for: every task waits for something that no timer and no operation "
            "under way will bring about")
@@ -21,12 +23,12 @@ class Selector:
 
     def select(self, timeout):
         if timeout is None:
-            if not pending:
+            if not pending and not net_operations.pending():
                 raise RuntimeError(NOTHING)
             milliseconds = -1.0
         elif timeout > 0:
             milliseconds = timeout * 1000
-        elif not pending:
+        elif not pending and not net_operations.pending():
             return ()
         else:
             milliseconds = 0.0
@@ -39,7 +41,7 @@ class Selector:
         pass
 
 
-class HostLoop(base_events.BaseEventLoop):
+class HostLoop(Connections, base_events.BaseEventLoop):
     """An event loop for timers, host operations, and functions that run in
     place of threads. It may be run inside of another, or of itself."""
 
@@ -107,7 +109,7 @@ class HostLoop(base_events.BaseEventLoop):
         return False
 
     def add_reader(self, fd, callback, *args):
-        raise NotImplementedError(SOCKETS)
+        raise NotImplementedError(ONLY_HTTP)
 
     add_writer = add_reader
 
@@ -116,20 +118,12 @@ class HostLoop(base_events.BaseEventLoop):
 
     remove_writer = remove_reader
 
-    async def getaddrinfo(self, *args, **kwargs):
-        raise OSError(SOCKETS)
-
-    getnameinfo = create_connection = create_server = create_datagram_endpoint = getaddrinfo
-    create_unix_connection = create_unix_server = sock_connect = sock_accept = sock_recv = sock_sendall = getaddrinfo
-    connect_accepted_socket = start_tls = sendfile = getaddrinfo
-
     async def subprocess_exec(self, *args, **kwargs):
         raise OSError(PROCESSES)
 
     subprocess_shell = connect_read_pipe = connect_write_pipe = subprocess_exec
 
 
-SOCKETS = "sockets are not available here: use fetch, urllib.request, requests or httpx"
 PROCESSES = "processes can't be started here: call the library from Python instead"
 
 
@@ -178,7 +172,9 @@ def _dropped(ident, future):
 
 
 def settle(ident, ok, payload):
-    """Completes the future of an operation."""
+    """Completes what an operation was started for."""
+    if net_operations.settle(ident, ok, payload):
+        return
     future = pending.pop(ident, None)
     if future is None or future.done():
         return

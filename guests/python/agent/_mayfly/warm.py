@@ -2,6 +2,7 @@
 and the paths through them that have run once, so that a program needs to run
 none of it. Nothing here may depend on time or on randomness."""
 
+import builtins
 import gc
 import importlib
 import os
@@ -35,7 +36,7 @@ SCIENCE = """
     dateutil.parser networkx sympy statsmodels.api statsmodels.formula.api jinja2
 """.split()
 
-OWN = "notebook frames figures charts".split()
+OWN = "notebook frames figures charts net_fetch".split()
 
 
 def imports(names, package=None):
@@ -97,13 +98,23 @@ def programs():
             cell.as_json(value)
 
 
+def names():
+    """What programs find without importing it: display, fetch, mayfly."""
+    imports(["." + name for name in OWN], __package__)()
+    display.install()
+    platform.install()
+    from .net_fetch import fetch
+
+    builtins.fetch = fetch
+
+
 STEPS = (
-    ("standard library", imports(STANDARD)),
     ("streams", stdio.install),
-    ("event loop", loop.install),
     ("limits", blocked.install),
+    ("event loop", loop.install),
+    ("standard library", imports(STANDARD)),
     ("scientific libraries", imports(SCIENCE)),
-    ("display", lambda: (imports(["." + name for name in OWN], __package__)(), display.install(), platform.install())),
+    ("names", names),
     ("plots", plots),
     ("tables", tables),
     ("tracebacks", failures),
