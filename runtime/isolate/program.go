@@ -13,7 +13,6 @@ import (
 
 	"mayfly/runtime/engine"
 	"mayfly/runtime/snapshot"
-	"mayfly/runtime/wasm"
 )
 
 // A Program is a guest made ready: compiled code and a warm image, of which
@@ -54,7 +53,7 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 	if passes.MemoryPages == 0 {
 		return nil, errors.New("the memory's size must be declared")
 	}
-	rewritten, err := wasm.Rewrite(built, passes)
+	rewritten, err := rewrite(guest.Name(), built, passes, cache)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +63,7 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 	p := &Program{guest: guest, fuel: passes.Fuel, size: int64(passes.MemoryPages) * engine.PageSize, globals: rewritten.Globals}
 
 	// Without a window for its memory a module needs its bounds checks.
-	stage0, err := snapshot.NewImage(snapshot.Digest{}, rewritten.Image, nil)
+	stage0, err := snapshot.NewImage(snapshot.Digest{}, rewritten.image, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +75,11 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 	defer probe.Close()
 
 	progress("compiling "+guest.Name(), -1)
-	p.module, err = e.Compile(ctx, rewritten.Wasm, engine.CompileOptions{Trusted: probe.Windowed(), Imports: guest.Imports()})
+	p.module, err = e.Compile(ctx, rewritten.wasm, engine.CompileOptions{Trusted: probe.Windowed(), Imports: guest.Imports()})
 	if err != nil {
 		return nil, err
 	}
-	digest := p.digest(rewritten.Wasm, rewritten.Image)
+	digest := p.digest(rewritten.Digest)
 	path := filepath.Join(cache, "images", fmt.Sprintf("%s-%s.image", guest.Name(), digest))
 	if p.image, err = snapshot.Load(path, digest); err == nil {
 		return p.ready()
@@ -100,16 +99,14 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 
 // imageVersion is part of the key of images: it changes when the way they are
 // made does.
-const imageVersion = 1
+const imageVersion = 2
 
 // digest names what an image depends on.
-func (p *Program) digest(module, stage0 []byte) snapshot.Digest {
+func (p *Program) digest(module snapshot.Digest) snapshot.Digest {
 	h := sha256.New()
-	fmt.Fprintf(h, "image %d of %s, memory %d\n", imageVersion, p.guest.Name(), p.size)
-	for _, part := range [][]byte{module, stage0, p.guest.BootInputs()} {
-		fmt.Fprintf(h, "%d\n", len(part))
-		h.Write(part)
-	}
+	inputs := p.guest.BootInputs()
+	fmt.Fprintf(h, "image %d of %s, memory %d, module %s, inputs %d\n", imageVersion, p.guest.Name(), p.size, module, len(inputs))
+	h.Write(inputs)
 	return snapshot.Digest(h.Sum(nil))
 }
 
