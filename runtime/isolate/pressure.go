@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mayfly/runtime/snapshot"
 )
 
 // A pressure watches resident memory, refuses new isolates above a budget, and
@@ -44,7 +46,7 @@ func newPressure(budget int64) *pressure {
 }
 
 func (p *pressure) look() {
-	p.resident.Store(memoryResident())
+	p.resident.Store(memoryResident() + snapshot.Held()) // states are not the process's own pages
 	p.free.Store(memoryFree())
 }
 

@@ -260,7 +260,8 @@ type Stats struct {
 	Waiting    int   // goroutines that wait for a processor: for admission, or for another turn
 	Queued     int   // of those, for admission
 	Lasting    int   // isolates that rest, or have run for a while
-	Resident   int64 // bytes of the process that are its own, when last looked at
+	Resident   int64 // bytes of the process that are its own, when last looked at, with States
+	States     int64 // bytes of all states
 	Budget     int64 // of Resident: above it nothing is admitted
 }
 
@@ -270,7 +271,7 @@ func (r *Runtime) Stats() Stats {
 	s.mu.Lock()
 	stats := Stats{
 		Processors: r.config.Processors, Running: r.config.Processors - len(s.idle), Waiting: int(s.contended.Load()), Queued: s.queued,
-		Resident: r.pressure.resident.Load(), Budget: r.pressure.budget,
+		Resident: r.pressure.resident.Load(), States: snapshot.Held(), Budget: r.pressure.budget,
 	}
 	s.mu.Unlock()
 	r.pressure.mu.Lock()
