@@ -15,6 +15,8 @@ import (
 // the same time: it is safe for concurrent use.
 type Layer struct {
 	nodes []node // by inode number, from 1; the first is the root
+	// standard says that the standard directories are there.
+	standard bool
 
 	once   sync.Once
 	digest [sha256.Size]byte
@@ -63,7 +65,7 @@ func (c *seal) verify(data []byte) bool {
 
 // standardLayer is what a tree stands on that was given none.
 var standardLayer = func() *Layer {
-	l := &Layer{nodes: make([]node, 4)}
+	l := &Layer{nodes: make([]node, 4), standard: true}
 	for i := range l.nodes {
 		l.nodes[i] = node{kind: Directory, mode: 0o755, links: 1, parent: rootIno}
 	}
@@ -308,6 +310,11 @@ func (b *builder) layer() *Layer {
 			}
 		}
 		l.nodes[s.to-1].names, l.nodes[s.to-1].count = names, len(names)
+	}
+	l.standard = true
+	for _, e := range standardLayer.nodes[0].names {
+		ino := l.nodes[0].lookup(e.name).ino
+		l.standard = l.standard && ino != 0 && l.nodes[ino-1].kind == Directory
 	}
 	return l
 }

@@ -261,6 +261,7 @@ func TestModel(t *testing.T) {
 				_ = old.Remove("/tmp", Recursive)
 				_ = old.Write("/tmp", Truncate, []byte("gone"))
 			},
+			"decode": func(t *rapid.T) { tree = decoded(t, tree) },
 		})
 		if err := tree.Remove("/tmp", Recursive); err != nil {
 			t.Fatal(err)

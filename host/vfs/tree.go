@@ -150,7 +150,7 @@ func New(options Options) *Tree {
 	if t.cwd == "" {
 		t.cwd = DefaultCwd
 	}
-	if t.cwd != DefaultCwd || t.base != standardLayer {
+	if t.cwd != DefaultCwd || !t.base.standard {
 		for _, dir := range []string{"/tmp", "/artifacts", t.cwd} {
 			if _, err := t.Mkdir(dir, true); err != nil && dir == t.cwd {
 				t.cwd = "/"

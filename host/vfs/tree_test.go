@@ -35,7 +35,8 @@ func list(t testing.TB, tree *Tree) map[string]string {
 	return all
 }
 
-func check(t *testing.T, err error, want Code) {
+func check(t testing.TB, err error, want Code) {
+	t.Helper()
 	t.Helper()
 	if want == "" {
 		if err != nil {
