@@ -30,6 +30,7 @@ type runCommand struct {
 	Limit      map[string]string `help:"Limit: cpu, wall (durations), memory, output, files (sizes), subrequests, operations (numbers)." placeholder:"NAME=VALUE"`
 	Artifacts  string            `help:"Directory in which to keep the files that the program writes to /artifacts." placeholder:"DIR" type:"path"`
 	Keep       []string          `help:"Pattern of the files to keep, instead of /artifacts/**." placeholder:"GLOB"`
+	Displays   string            `help:"Directory in which to keep rich results, as charts: display-1.png and so on." placeholder:"DIR" type:"path"`
 	JSON       bool              `help:"Print the whole result as JSON."`
 	Statistics bool              `name:"usage" help:"Print what the program used."`
 
@@ -83,6 +84,9 @@ func (cmd *runCommand) run(ctx context.Context, c console) (err error) {
 	emit := func(e execution.Event) {
 		_, _ = io.WriteString(c.out, e.Stdout)
 		_, _ = io.WriteString(c.err, e.Stderr)
+		if e.Display != nil {
+			printDisplay(c.out, e.Display)
+		}
 	}
 	if cmd.JSON {
 		emit = nil
@@ -100,6 +104,11 @@ func (cmd *runCommand) run(ctx context.Context, c console) (err error) {
 		}
 	} else {
 		cmd.print(c, result, artifacts)
+	}
+	if !cmd.JSON || cmd.Displays != "" {
+		if err := keepDisplays(c.err, result.Displays, cmd.Displays); err != nil {
+			return fmt.Errorf("--displays: %w", err)
+		}
 	}
 	if code, ok := outcomeCodes[result.Outcome]; ok {
 		return exitError(code)

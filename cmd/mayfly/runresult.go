@@ -10,17 +10,18 @@ import (
 // runResult is the JSON form of a result, with the names of the REST
 // endpoint's.
 type runResult struct {
-	Outcome    execution.Outcome `json:"outcome"`
-	Result     json.RawMessage   `json:"result"`
-	ResultType string            `json:"result_type,omitempty"`
-	ResultText string            `json:"result_text,omitempty"`
-	Stdout     string            `json:"stdout"`
-	Stderr     string            `json:"stderr"`
-	Truncated  []string          `json:"truncated"`
-	Error      *execution.Error  `json:"error,omitempty"`
-	ExitCode   int               `json:"exit_code"`
-	Artifacts  []runArtifact     `json:"artifacts"`
-	Usage      runUsage          `json:"usage"`
+	Outcome    execution.Outcome   `json:"outcome"`
+	Result     json.RawMessage     `json:"result"`
+	ResultType string              `json:"result_type,omitempty"`
+	ResultText string              `json:"result_text,omitempty"`
+	Displays   []execution.Display `json:"displays"`
+	Stdout     string              `json:"stdout"`
+	Stderr     string              `json:"stderr"`
+	Truncated  []string            `json:"truncated"`
+	Error      *execution.Error    `json:"error,omitempty"`
+	ExitCode   int                 `json:"exit_code"`
+	Artifacts  []runArtifact       `json:"artifacts"`
+	Usage      runUsage            `json:"usage"`
 }
 
 type runArtifact struct {
@@ -45,7 +46,8 @@ type runUsage struct {
 func newRunResult(r *execution.Result) runResult {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	out := runResult{
-		Outcome: r.Outcome, Result: r.Value, ResultType: r.ValueType, ResultText: r.Text, Stdout: r.Stdout, Stderr: r.Stderr,
+		Outcome: r.Outcome, Result: r.Value, ResultType: r.ValueType, ResultText: r.Text,
+		Displays: append([]execution.Display{}, r.Displays...), Stdout: r.Stdout, Stderr: r.Stderr,
 		Truncated: append([]string{}, r.Truncated...), Error: r.Error, ExitCode: r.ExitCode, Artifacts: []runArtifact{},
 		Usage: runUsage{ms(r.Usage.CPU), ms(r.Usage.Wall), ms(r.Usage.Queue), float64(r.Usage.Startup.Microseconds()), r.Usage.PeakMemory,
 			r.Usage.EgressBytes, r.Usage.IngressBytes, r.Usage.Subrequests},
