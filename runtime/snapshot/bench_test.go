@@ -83,3 +83,20 @@ func BenchmarkFirstLife(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPatch takes the patch of a page in which some words differ.
+func BenchmarkPatch(b *testing.B) {
+	image := testContents(PageSize)
+	for _, words := range []int{1, 20, 200} {
+		b.Run(fmt.Sprintf("words=%d", words), func(b *testing.B) {
+			page := append([]byte(nil), image...)
+			for i := range words {
+				page[i*17%512*8]++
+			}
+			var out []byte
+			for b.Loop() {
+				out, _ = appendPatch(out[:0], 1, page, image)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -21,31 +22,35 @@ const (
 	word      = 8
 )
 
-// appendPatch appends the patch that makes have of what the image has. ok is
-// false, and out as it was, if it would be too long.
+// appendPatch appends the patch that makes have of what the image has: both are
+// whole pages. ok is false, and out as it was, if it would be too long.
 func appendPatch(out []byte, page uint32, have, image []byte) (_ []byte, ok bool) {
+	const stride = 64 // what is compared at once where nothing differs
+	differ := func(at int) uint64 {
+		return binary.LittleEndian.Uint64(have[at:]) ^ binary.LittleEndian.Uint64(image[at:])
+	}
 	start := len(out)
 	out = binary.LittleEndian.AppendUint32(out, page)
 	out = append(out, 0, 0)
 	count := 0
 	for at := 0; at < PageSize; {
-		a, b := binary.LittleEndian.Uint64(have[at:]), binary.LittleEndian.Uint64(image[at:])
-		if a == b {
+		if at%stride == 0 && bytes.Equal(have[at:at+stride], image[at:at+stride]) {
+			at += stride
+			continue
+		}
+		d := differ(at)
+		if d == 0 {
 			at += word
 			continue
 		}
 		// From the first byte that differs to the last of the words that do.
-		from := at + bits.TrailingZeros64(a^b)/8
-		to := at
-		for {
-			to = at + word - bits.LeadingZeros64(a^b)/8
+		from, to := at+bits.TrailingZeros64(d)/8, 0
+		for d != 0 {
+			to = at + word - bits.LeadingZeros64(d)/8
 			if at += word; at == PageSize {
 				break
 			}
-			a, b = binary.LittleEndian.Uint64(have[at:]), binary.LittleEndian.Uint64(image[at:])
-			if a == b {
-				break
-			}
+			d = differ(at)
 		}
 		if len(out)-start+pieceHeader+to-from > mostPatch {
 			return out[:start], false
