@@ -45,7 +45,7 @@ func (b *bench) cpuLimit(ctx context.Context) ([]result, error) {
 		return nil, err
 	}
 	defer service.Close()
-	if err := service.Install("javascript", program); err != nil {
+	if err := service.Install("javascript", program, nil); err != nil {
 		return nil, err
 	}
 	type overshoot struct {

@@ -81,6 +81,9 @@ func (b *sandbox) collect() (files []written, cut bool) {
 		if mounted, ok := b.mounted[name]; ok && bytes.Equal(mounted, content) {
 			return nil // the request brought it
 		}
+		if b.cell.had(name, content) {
+			return nil // an artifact of an earlier cell
+		}
 		total += int64(len(content))
 		if len(files) >= limits.Count || limits.Bytes > 0 && total > limits.Bytes {
 			cut = true

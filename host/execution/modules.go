@@ -23,6 +23,7 @@ type modules struct {
 	builtin     func(specifier string) bool
 	transformer *bundle.Transformer
 	tsconfig    *string                // read at first use
+	whole       bool                   // the inline program is a cell: later ones use what it doesn't
 	maps        map[string]*bundle.Map // by name, of the files that were transformed
 }
 
@@ -138,6 +139,9 @@ func (m *modules) load(name, attribute string) (kind byte, source []byte, err er
 	return 0, nil, &errModule{fmt.Sprintf("Cannot import '%s': its name tells no type; add one, as in import x from '%s' with {type: 'text'}", name, name), "ERR_UNKNOWN_FILE_EXTENSION"}
 }
 
+// keepImports has imports kept that the file itself has no use for.
+const keepImports = `{"compilerOptions": {"verbatimModuleSyntax": true}}`
+
 // code makes a source ready, remembering where it comes from.
 func (m *modules) code(name, source string, syntax bundle.Syntax) (string, error) {
 	tsconfig := ""
@@ -148,6 +152,9 @@ func (m *modules) code(name, source string, syntax bundle.Syntax) (string, error
 			m.tsconfig = &s
 		}
 		tsconfig = *m.tsconfig
+		if m.whole && name == m.inline {
+			tsconfig = keepImports
+		}
 	}
 	code, err := m.transformer.Transform(name, source, syntax, tsconfig)
 	var mistake *bundle.Error

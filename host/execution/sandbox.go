@@ -2,16 +2,14 @@ package execution
 
 import (
 	"fmt"
-	"path"
-	"sort"
 	"time"
 
-	"mayfly/host/bundle"
 	"mayfly/host/egress"
 	"mayfly/host/fetch"
 	"mayfly/host/op"
 	"mayfly/host/system"
 	"mayfly/host/vfs"
+	"mayfly/host/wasi"
 	"mayfly/runtime/isolate"
 )
 
@@ -20,6 +18,7 @@ type sandbox struct {
 	service  *Service
 	language *language
 	request  *Request
+	cell     *Cell // nil: an execution of its own
 	limits   Limits
 	listener func(Event)
 	seq      int64
@@ -29,7 +28,8 @@ type sandbox struct {
 	modules modules
 	output  output
 	system  *system.System
-	iso     *isolate.Isolate       // while it calls
+	wasi    *wasi.System           // nil for guests that have no use for it
+	iso     *isolate.Isolate       // from its start on
 	policy  *egress.Policy         // nil refuses everything
 	network *fetch.Session         // made when first used
 	timers  map[uint32]*time.Timer // by operation
@@ -59,10 +59,10 @@ const (
 	resultText
 )
 
-func newSandbox(s *Service, l *language, r *Request, limits Limits, listener func(Event)) *sandbox {
+func newSandbox(s *Service, l *language, r *Request, limits Limits, c *Cell, listener func(Event)) *sandbox {
 	b := &sandbox{
-		service: s, language: l, request: r, limits: limits, listener: listener,
-		files: vfs.New(vfs.Options{Limits: vfs.Limits{Bytes: limits.FilesBytes}}),
+		service: s, language: l, request: r, limits: limits, cell: c, listener: listener,
+		files: c.tree(l.base(), limits),
 	}
 	b.system = system.New(system.Options{Pause: func() { b.iso.Yield() }})
 	b.output.limit = limits.OutputBytes
@@ -77,6 +77,9 @@ func newSandbox(s *Service, l *language, r *Request, limits Limits, listener fun
 			info, err := b.files.Stat(name)
 			return err == nil && info.Kind == vfs.File
 		},
+	}
+	if l.Dialect.directs {
+		b.wasi = b.newWASI()
 	}
 	return b
 }
@@ -118,8 +121,12 @@ func (b *sandbox) send(e Event) {
 func (b *sandbox) program() (message []byte, ok bool) {
 	r := b.request
 	run := op.RunMessage{
-		AllowEval: b.service.config.AllowEval, Name: inlineName(r), Source: r.Code,
+		AllowEval: b.service.config.AllowEval, Name: b.language.Dialect.inline(r.Language), Source: r.Code,
 		Input: r.Input, Args: r.Args, Dir: b.files.Cwd(),
+	}
+	if b.cell != nil {
+		run.Name = b.cell.name(run.Name)
+		b.modules.whole = true
 	}
 	if r.Entrypoint != "" {
 		file := absolutePath(r.Entrypoint)
@@ -130,21 +137,13 @@ func (b *sandbox) program() (message []byte, ok bool) {
 			return nil, false
 		}
 		run.Source = string(content)
-		if e := path.Ext(file); e == ".mjs" || e == ".mts" {
-			run.Kind = op.RunModule
-		}
 	}
-	syntax, _ := bundle.SyntaxOf(run.Name)
-	b.modules.inline, b.modules.source, b.modules.syntax = run.Name, run.Source, syntax
 	var err error
-	if run.Source, err = b.modules.code(run.Name, run.Source, syntax); err != nil {
+	if run.Source, run.Kind, err = b.language.Dialect.ready(&b.modules, run.Name, run.Source); err != nil {
 		b.failed = sourceError(err)
 		return nil, false
 	}
-	for name, v := range r.Env {
-		run.Env = append(run.Env, op.Pair{Name: name, Value: v})
-	}
-	sort.Slice(run.Env, func(i, j int) bool { return run.Env[i].Name < run.Env[j].Name })
+	run.Env = b.language.Dialect.environment(r.Env, run.Dir)
 	return run.Encode(), true
 }
 
@@ -185,7 +184,9 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 		}
 	case op.Exit:
 		b.code = int(int32(r.U32()))
-		iso.Unwind(OK, "the program exited")
+		if b.cell == nil { // in a cell the guest ends by itself, so that its state stays
+			iso.Unwind(OK, "the program exited")
+		}
 	case op.Resolve:
 		referrer, specifier := r.Str(), r.Str()
 		if err = r.Done(); err != nil {
@@ -215,7 +216,6 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 			b.network.CancelBody(handle)
 		}
 	case op.Random, op.Clock, op.Digest:
-		b.iso = iso
 		var answer []byte
 		if answer, err = b.system.Call(o, in, out); err == nil {
 			return answer, true
@@ -249,6 +249,7 @@ func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 				Policy: b.policy,
 				Limits: fetch.Limits{Subrequests: b.limits.Subrequests, Open: b.limits.Operations},
 				Settle: iso.Settle,
+				Bodies: b.cell.bodies(),
 			})
 		}
 		b.network.Start(o, id, in)

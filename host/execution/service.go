@@ -49,6 +49,10 @@ type Language struct {
 	Image   string   // the warm image's name
 	// Builtin says whether the guest has a module of that name, as node:fs.
 	Builtin func(name string) bool
+	Dialect *Dialect // nil: JavaScript
+	// Defaults hold where the server's own are silent; zero fields:
+	// DefaultLimits.
+	Defaults Limits
 }
 
 // A Service runs executions. It is safe for concurrent use.
@@ -60,19 +64,32 @@ type Service struct {
 	languages   []*language
 }
 
-// language is a Language and its program, once that is prepared.
+// language is a Language, and what was installed for it, once that is.
 type language struct {
 	Language
-	program atomic.Pointer[isolate.Program]
+	installed atomic.Pointer[installation]
+}
+
+// installation is what a language runs on.
+type installation struct {
+	program *isolate.Program
+	base    *vfs.Layer
+}
+
+// program is the language's program; nil until it is installed.
+func (l *language) program() *isolate.Program {
+	if p := l.installed.Load(); p != nil {
+		return p.program
+	}
+	return nil
 }
 
 // New makes a service for the given languages. They serve once Install has
 // given them their programs.
 func New(config Config, languages ...Language) (*Service, error) {
-	config.Defaults = config.Defaults.Or(DefaultLimits)
 	config.Caps = config.Caps.Or(DefaultCaps)
 	config.Artifacts = config.Artifacts.withDefaults()
-	if err := config.Defaults.check(config.Caps); err != nil {
+	if err := config.Defaults.Or(DefaultLimits).check(config.Caps); err != nil {
 		return nil, fmt.Errorf("execution: the default limits: %w", err)
 	}
 	if config.Log == nil {
@@ -84,6 +101,9 @@ func New(config Config, languages ...Language) (*Service, error) {
 	}
 	s.client = fetch.NewClient(fetch.Config{Guard: s.guard})
 	for _, l := range languages {
+		if l.Dialect == nil {
+			l.Dialect = JavaScript
+		}
 		s.languages = append(s.languages, &language{Language: l})
 	}
 	return s, nil
@@ -96,20 +116,21 @@ func (s *Service) Close() {
 	s.client.Close()
 }
 
-// Install makes a language ready: program runs what is written in it.
-func (s *Service) Install(name string, program *isolate.Program) error {
+// Install makes a language ready: program runs what is written in it. base is
+// the guest's own part of the file system, or nil.
+func (s *Service) Install(name string, program *isolate.Program, base *vfs.Layer) error {
 	l := s.language(name)
 	if l == nil {
 		return fmt.Errorf("execution: no language %q", name)
 	}
-	l.program.Store(program)
+	l.installed.Store(&installation{program, base})
 	return nil
 }
 
 // Ready says whether all languages are.
 func (s *Service) Ready() bool {
 	for _, l := range s.languages {
-		if l.program.Load() == nil {
+		if l.program() == nil {
 			return false
 		}
 	}
@@ -120,7 +141,7 @@ func (s *Service) Ready() bool {
 func (s *Service) Runtimes() []Runtime {
 	var list []Runtime
 	for _, l := range s.languages {
-		p := l.program.Load()
+		p := l.program()
 		for _, name := range l.Names {
 			r := Runtime{Language: name, Version: l.Version, Image: l.Image, Ready: p != nil}
 			if p != nil {
@@ -152,44 +173,62 @@ func (s *Service) language(name string) *language {
 // One or more [*InvalidError] for a bad request, an [*OverloadError] for one
 // that was not admitted. A failure of the user's program is a Result.
 func (s *Service) Execute(ctx context.Context, id string, r Request, emit func(Event)) (*Result, error) {
-	if err := s.Validate(&r); err != nil {
-		return nil, err
+	result, _, err := s.execute(ctx, id, &r, nil, emit)
+	return result, err
+}
+
+// execute runs a request, in a fresh isolate or as a cell of a session. Of a
+// cell that left a state, that is returned too.
+func (s *Service) execute(ctx context.Context, id string, r *Request, c *Cell, emit func(Event)) (*Result, *State, error) {
+	if err := s.Validate(r); err != nil {
+		return nil, nil, err
 	}
 	l := s.language(r.Language)
-	program := l.program.Load()
+	program := l.program()
 	if program == nil {
-		return nil, &OverloadError{RetryAfter: time.Second, Reason: "the " + l.Image + " image is still being prepared"}
+		return nil, nil, &OverloadError{RetryAfter: time.Second, Reason: "the " + l.Image + " image is still being prepared"}
 	}
-	limits := r.Limits.Or(s.config.Defaults.within(s.config.Caps))
-	b := newSandbox(s, l, &r, limits, emit)
+	limits := s.limits(l, r.Limits)
+	b := newSandbox(s, l, r, limits, c, emit)
 	defer b.close()
 	var err error
-	if b.policy, err = s.policy(&r); err != nil {
-		return nil, err
+	if b.policy, err = s.policy(r); err != nil {
+		return nil, nil, err
 	}
 	if err := b.mount(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	message, ok := b.program()
 	if !ok { // a mistake in the source: nothing runs
-		return b.settle(ctx, id, isolate.Report{Outcome: OK}), nil
+		return b.settle(ctx, id, isolate.Report{Outcome: OK}), nil, nil
 	}
-	report, err := s.config.Runtime.Run(ctx, isolate.Job{
+	job := isolate.Job{
 		Program: program,
 		Host:    b,
 		Tenant:  r.Tenant,
 		Limits:  isolate.Limits{CPU: limits.CPU, Wall: limits.Wall, Memory: limits.MemoryBytes, Operations: limits.Operations},
 		Event:   uint32(op.EventRun),
 		Message: message,
-	})
+		Started: b.started,
+	}
+	if c != nil {
+		c.begin(&job)
+	}
+	report, err := s.config.Runtime.Run(ctx, job)
 	if err != nil {
 		var o *isolate.OverloadError
 		if errors.As(err, &o) {
-			return nil, &OverloadError{RetryAfter: o.RetryAfter, Tenant: o.Tenant, Reason: o.Reason}
+			return nil, nil, &OverloadError{RetryAfter: o.RetryAfter, Tenant: o.Tenant, Reason: o.Reason}
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return b.settle(ctx, id, report), nil
+	state := b.keep(ctx, &report)
+	return b.settle(ctx, id, report), state, nil
+}
+
+// limits are a request's, or the defaults of the server and of its language.
+func (s *Service) limits(l *language, asked Limits) Limits {
+	return asked.Or(s.config.Defaults.Or(l.Defaults).Or(DefaultLimits).within(s.config.Caps))
 }
 
 // policy compiles a request's network rules; nil refuses everything.
@@ -209,14 +248,6 @@ func (s *Service) policy(r *Request) (*egress.Policy, error) {
 	return p, err
 }
 
-// inlineName is the name of an inline program, as stacks show it.
-func inlineName(r *Request) string {
-	if r.Language == "typescript" {
-		return "main.ts"
-	}
-	return "main.js"
-}
-
 // Validate checks a request against what this server offers, and names each
 // field that is wrong.
 func (s *Service) Validate(r *Request) error {
@@ -233,8 +264,8 @@ func (s *Service) Validate(r *Request) error {
 	case r.Code == "" && r.Entrypoint == "":
 		invalid("/code", "expected the program, or files and an entrypoint")
 	case r.Entrypoint != "":
-		if _, ok := bundle.SyntaxOf(r.Entrypoint); !ok {
-			invalid("/entrypoint", "%q is not the name of a program: expected .js, .mjs, .jsx, .ts, .mts or .tsx", r.Entrypoint)
+		if l := s.language(r.Language); l != nil && !l.Dialect.runs(r.Entrypoint) {
+			invalid("/entrypoint", "%q is not the name of a program: expected %s", r.Entrypoint, l.Dialect.names())
 		}
 	}
 	found := r.Entrypoint == ""

@@ -119,7 +119,7 @@ func newService(t testing.TB, change func(*execution.Config, *isolate.Config)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Install("javascript", program); err != nil {
+	if err := s.Install("javascript", program, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

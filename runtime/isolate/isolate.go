@@ -130,6 +130,10 @@ func (iso *Isolate) Unwind(outcome Outcome, why string) {
 // Elapsed is the time since admission.
 func (iso *Isolate) Elapsed() time.Duration { return time.Since(iso.admitted) }
 
+// CPU is the processor time that the event has used so far. It is for host
+// functions: on another goroutine than the turn's it is a guess.
+func (iso *Isolate) CPU() time.Duration { return iso.usage.CPU + threadCPU() - iso.segment }
+
 // Context ends with the isolate's event.
 func (iso *Isolate) Context() context.Context { return iso.ctx }
 

@@ -1,0 +1,233 @@
+package execution
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync"
+	"time"
+
+	"mayfly/host/op"
+	"mayfly/host/vfs"
+	"mayfly/host/wasi"
+	"mayfly/runtime/isolate"
+)
+
+// A State is a session at rest, between two cells: the guest's memory as far as
+// it differs from its image, the file tree, and what else the guest may still
+// know of. It never changes: cells and forks start from copies, which share
+// what they don't change. It is safe for concurrent use.
+//
+// A State is closed by its owner when nothing more will start from it.
+type State struct {
+	language *language
+	memory   *isolate.State // nil: the warm image
+	cells    int            // how many led here
+	bodies   uint32         // the last handle that was given to a response's body
+	uptime   time.Duration  // what the guest's clock has counted
+	system   *wasi.System   // with the open files; nil: none yet, or the guest has no use for it
+
+	mu    sync.Mutex // forking a tree marks what is shared
+	files *vfs.Tree
+}
+
+// ErrForeignState says that a state belongs to another build of a guest, or to
+// another image; ErrCorruptState, that it is not what was written.
+var (
+	ErrForeignState = isolate.ErrForeignState
+	ErrCorruptState = isolate.ErrCorruptState
+)
+
+// NewState is where a session starts: the warm image of a language, and the
+// request's files. Of the request, Language, Files, Limits and Tenant count.
+//
+// # Errors
+//
+// One or more [*InvalidError], or an [*OverloadError] while the language is not
+// ready.
+func (s *Service) NewState(ctx context.Context, r Request) (*State, error) {
+	r.Code, r.Entrypoint = " ", ""
+	if err := s.Validate(&r); err != nil {
+		return nil, err
+	}
+	l := s.language(r.Language)
+	b := newSandbox(s, l, &r, s.limits(l, r.Limits), nil, nil)
+	defer b.close()
+	if err := b.mount(ctx); err != nil {
+		return nil, err
+	}
+	return &State{language: l, files: b.files}, nil
+}
+
+// Language is the first name of the state's language.
+func (st *State) Language() string { return st.language.Names[0] }
+
+// Cells is how many cells led to the state.
+func (st *State) Cells() int { return st.cells }
+
+// MemoryBytes is how much of the guest's memory differs from its image, in
+// whole pages.
+func (st *State) MemoryBytes() int64 {
+	if st.memory == nil {
+		return 0
+	}
+	return st.memory.Size()
+}
+
+// FileBytes is what the files hold.
+func (st *State) FileBytes() int64 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.files.Usage().Bytes
+}
+
+// Fork is another owner's hold of the same state: what starts from either is
+// independent of the other. Nil if the state was closed.
+func (st *State) Fork() *State { return st.with(st.fork()) }
+
+// with is the state with other files; nil if it was closed.
+func (st *State) with(files *vfs.Tree) *State {
+	f := &State{language: st.language, memory: st.memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: files}
+	if st.memory != nil && st.memory.Retain() == nil {
+		return nil
+	}
+	return f
+}
+
+// Close gives the hold up.
+func (st *State) Close() error {
+	if st.memory == nil {
+		return nil
+	}
+	return st.memory.Close()
+}
+
+// fork is a copy of the files.
+func (st *State) fork() *vfs.Tree {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.files.Fork()
+}
+
+// View reads the files. They must not be changed, and not be used after f has
+// returned.
+func (st *State) View(f func(*vfs.Tree) error) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return f(st.files)
+}
+
+// Edit is the state with its files changed by f.
+func (st *State) Edit(f func(*vfs.Tree) error) (*State, error) {
+	files := st.fork()
+	if err := f(files); err != nil {
+		return nil, err
+	}
+	edited := st.with(files)
+	if edited == nil {
+		return nil, isolate.ErrStateClosed
+	}
+	return edited, nil
+}
+
+// A Cell is an execution in a session: it starts from a state and leaves
+// another one.
+type Cell struct {
+	From *State
+	// Started, if not nil, is called when the program is about to run; interrupt
+	// may be called from any goroutine, then and later. Of what is interrupted
+	// the state survives where the guest can be told, and stays as it was
+	// before where it can't, or where the program doesn't end within a second.
+	Started func(interrupt func())
+}
+
+// ExecuteCell runs a request as a cell: its names stay for later ones. The
+// state that it leaves is the caller's to close. It is nil where the program
+// was stopped from outside of it, by a limit or a cancelation, or where nothing
+// of it ran: the session is then as it was before.
+//
+// # Errors
+//
+// Those of Execute.
+func (s *Service) ExecuteCell(ctx context.Context, id string, r Request, c Cell, emit func(Event)) (*Result, *State, error) {
+	if l := s.language(r.Language); l != nil && l != c.From.language {
+		return nil, nil, &InvalidError{"/language", fmt.Sprintf("the session's language is %s", c.From.Language())}
+	}
+	if r.Limits.FilesBytes != 0 {
+		return nil, nil, &InvalidError{"/limits/files_bytes", "is the session's, which was told when it was made"}
+	}
+	return s.execute(ctx, id, &r, &c, emit)
+}
+
+// tree is the files that a sandbox starts with.
+func (c *Cell) tree(base *vfs.Layer, limits Limits) *vfs.Tree {
+	if c == nil {
+		return vfs.New(vfs.Options{Base: base, Limits: vfs.Limits{Bytes: limits.FilesBytes}})
+	}
+	return c.From.fork()
+}
+
+// name is the program's name, which stacks show: a cell has its number.
+func (c *Cell) name(inline string) string {
+	return fmt.Sprintf("cell-%d%s", c.From.cells+1, path.Ext(inline))
+}
+
+// bodies is the last handle of a body that the guest may know of.
+func (c *Cell) bodies() uint32 {
+	if c == nil {
+		return 0
+	}
+	return c.From.bodies
+}
+
+// had says whether a file was there before, with the same content.
+func (c *Cell) had(name string, content []byte) bool {
+	if c == nil {
+		return false
+	}
+	same := false
+	_ = c.From.View(func(t *vfs.Tree) error {
+		before, err := t.Read(name)
+		same = err == nil && bytes.Equal(before, content)
+		return nil
+	})
+	return same
+}
+
+// begin makes a job one that starts from the cell's state.
+func (c *Cell) begin(job *isolate.Job) {
+	job.Event = uint32(op.EventCell)
+	job.From, job.Keep = c.From.memory, true
+}
+
+// stateSlack is how much more than its limit a state may hold, as an isolate
+// may while it runs: the stack, and what allocators round.
+const stateSlack = 2 << 20
+
+// keep is the state that a cell left, if it left one. A cell whose state is
+// past the limit of memory is told so, and leaves none.
+func (b *sandbox) keep(report *isolate.Report) *State {
+	kept := report.State
+	if b.cell == nil || kept == nil {
+		return nil
+	}
+	from := b.cell.From
+	if held := kept.Size(); held > b.limits.MemoryBytes+stateSlack {
+		b.failed = &Error{Name: "RangeError", Message: fmt.Sprintf("the session would hold %d MiB of memory, of %d MiB that it may", held>>20, b.limits.MemoryBytes>>20)}
+		b.memory = true
+		if err := kept.Close(); err != nil {
+			b.service.config.Log.Error("a session's state could not be closed", "err", err)
+		}
+		return nil
+	}
+	st := &State{language: b.language, memory: kept, cells: from.cells + 1, bodies: from.bodies, uptime: from.uptime + report.Usage.Wall, system: b.wasi, files: b.files}
+	if b.network != nil {
+		st.bodies = b.network.Bodies()
+	}
+	return st
+}
+
+// errStateLanguage: a state's language is not served here.
+var errStateLanguage = errors.New("the language of the state is not one of this server")
