@@ -71,6 +71,8 @@ func (m *machine) boot(layer *vfs.Layer, progress isolate.Progress) error {
 	data := m.instance.Data()
 	m.instance.SetData(isolate.Port(port))
 	defer m.instance.SetData(data)
+	m.probe = &probe{}
+	defer func() { m.probe = nil }()
 	m.pagesLimit.Set(uint64(len(m.memory)) / engine.PageSize)
 
 	initialize, err := m.instance.Function("_initialize")

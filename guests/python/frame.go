@@ -12,7 +12,8 @@ const (
 	verbCall  = iota // u32 operation, payload: answers a synchronous operation
 	verbStart        // u32 operation, u32 id, payload: begins an asynchronous one
 	verbWait         // f64 milliseconds, negative: until one settles
-	verbEvent        // fetches the event of this life
+	verbEvent        // fetches the event of this life; with what adopt takes
+	verbProbe        // looks at the guest's memory, while the image is booted
 )
 
 // A frame is a decoded request of the guest.
@@ -50,7 +51,8 @@ func parseFrame(b []byte) (f frame, err error) {
 		case ms == ms: // a number
 			f.wait = time.Duration(ms * float64(time.Millisecond))
 		}
-	case f.verb == verbEvent && len(b) == 0:
+	case f.verb == verbEvent || f.verb == verbProbe:
+		f.payload = b
 	default:
 		return frame{}, errFrame
 	}

@@ -116,11 +116,19 @@ func (m *machine) answer(port isolate.Port, request []byte) (head, body []byte) 
 			return append(head, 1), s.Message
 		}
 		return append(head, 0), s.Message
+	case verbProbe:
+		if m.probe != nil {
+			if answer, good := m.probe.answer(m.memory[:m.pages.Get()*engine.PageSize], f.payload); good {
+				return ok, answer
+			}
+		}
+		return m.refuse("there is nothing to be probed")
 	default: // verbEvent
 		if m.fetched || m.kind == 0 {
 			return m.refuse("the event was fetched already")
 		}
 		m.fetched = true
+		m.adopt(f.payload, port)
 		message := m.message
 		m.message = nil
 		return binary.LittleEndian.AppendUint32(ok, m.kind), message

@@ -49,6 +49,11 @@ type machine struct {
 	started map[uint32]struct{} // operations that are not waited for yet
 	scratch []byte              // for answers
 	header  []byte
+
+	interrupts  []span // of the life: what Interrupt sets
+	interrupted bool
+	spans       []span // scratch of adopt
+	probe       *probe // while the image is booted
 }
 
 var _ isolate.Machine = (*machine)(nil)
@@ -89,6 +94,7 @@ func (m *machine) Close() error {
 // guest itself, as it starts.
 func (m *machine) Begin(life isolate.Life) error {
 	m.kind, m.message, m.fetched = 0, nil, false
+	m.interrupts, m.interrupted = m.interrupts[:0], false
 	clear(m.started)
 	limit := m.pages.Get() + uint64(life.MemoryBytes)/engine.PageSize
 	m.pagesLimit.Set(min(limit, uint64(len(m.memory))/engine.PageSize))
@@ -99,7 +105,9 @@ func (m *machine) Begin(life isolate.Life) error {
 // inside of it for what it starts.
 func (m *machine) Event(kind uint32, message []byte) (isolate.Status, error) {
 	m.kind, m.message, m.fetched = kind, message, false
-	return isolate.Done, m.run(turnText)
+	err := m.run(turnText)
+	m.uninterrupt()
+	return isolate.Done, err
 }
 
 // Settle is not for a guest that waits inside its turn: what settles after it

@@ -16,11 +16,12 @@ from . import net
 
 net.install()  # before anything imports socket
 
-from . import cell, display, errors, fresh, host, loop, op, platform, stdio
+from . import cell, display, errors, fresh, host, loop, memory, op, platform, stdio
 
 RUN, PREPARE, INVOKE, CELL = op.EVENT_RUN, op.EVENT_PREPARE, op.EVENT_INVOKE, op.EVENT_CELL
 
-EVENT = b"\3"  # the frame that fetches the event; boot adds where interrupts go
+FETCH = b"\3"  # the frame that fetches the event
+EVENT = FETCH  # boot adds what the host is told of memory
 HOME = "/workspace"  # the working directory of the image
 
 # Given up when memory runs out, so that this can be said.
@@ -85,7 +86,6 @@ def begin(message, run):
     n, = unpack_from("<I", message, at)
     cwd = message[at + 4:at + 4 + n].decode("utf-8", "surrogateescape")
 
-    fresh.seed()
     name = name.decode("utf-8", "surrogateescape")
     first = not cell.state.used
     if first and cwd and cwd != HOME:
@@ -253,6 +253,8 @@ def turn(source, environ):
 
 def take_over():
     """Has the runner's entry call go, wherever a program has its __main__."""
+    global EVENT
+    EVENT = FETCH + memory.interrupts() + fresh.generators()
     import _reactor
 
     _reactor._mayfly_go = go

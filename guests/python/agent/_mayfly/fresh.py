@@ -2,46 +2,36 @@
 
 import atexit
 import gc
-import os
 import random
 import sys
 import weakref
 
-# Generators that modules made at boot, besides random's own.
-_generators = []
-_numpy = None  # the function that seeds numpy's legacy generator
+from . import memory
 
-_handlers = 0
+_handlers = 0  # of logging, that the image has
 
 
-def collect():
-    """Finds the generators of the image. Called at boot, before it is sealed."""
-    global _numpy
+def generators():
+    """list<u32 address, u32 length>: the states of all generators in the image,
+    which the host fills in every life. They are left as just seeded: the state
+    is used from its start."""
+    found = []
+    for o in gc.get_objects():
+        if isinstance(o, random.Random) and not isinstance(o, random.SystemRandom):
+            found.append(memory.Standard(o))
     numpy = sys.modules.get("numpy")
     if numpy is not None:
-        _numpy = numpy.random.seed
-    own = random._inst
-    _generators[:] = [o for o in gc.get_objects()
-                      if isinstance(o, random.Random) and not isinstance(o, random.SystemRandom) and o is not own]
-    tempfile = sys.modules.get("tempfile")
-    if tempfile is not None:
-        tempfile._name_sequence = None
-
-
-def seed():
-    """Seeds every generator from the host's randomness."""
-    data = os.urandom(32)
-    random.seed(int.from_bytes(data, "little"))
-    if _numpy is not None:
-        _numpy([int.from_bytes(data[i:i + 4], "little") for i in range(0, 32, 4)])
-    for generator in _generators:
-        generator.seed(int.from_bytes(os.urandom(32), "little"))
+        found.append(memory.Legacy(numpy.random.mtrand._rand))
+    return len(found).to_bytes(4, "little") + b"".join(map(memory.state, found))
 
 
 def seal():
     """Forgets what modules of the image registered for the exit: exit_handlers
     does what is needed of it."""
     global _handlers
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile._name_sequence = None
     atexit._clear()
     logging = sys.modules.get("logging")
     _handlers = len(logging._handlerList) if logging is not None else 0

@@ -141,7 +141,6 @@ def seal(entry):
 
     from . import cell
 
-    fresh.collect()
     fresh.seal()
     entry.RESERVE[0] = bytearray(entry.RESERVE_SIZE)
     os.environ.clear()
