@@ -64,7 +64,7 @@ func newSandbox(s *Service, l *language, r *Request, limits Limits, c *Cell, lis
 		service: s, language: l, request: r, limits: limits, cell: c, listener: listener,
 		files: c.tree(l.base(), limits),
 	}
-	b.system = system.New(system.Options{Pause: func() { b.iso.Yield() }})
+	b.system = system.New(system.Options{Uptime: c.uptime(), Pause: func() { b.iso.Yield() }})
 	b.output.limit = limits.OutputBytes
 	if listener != nil {
 		b.output.pass = b.passOutput

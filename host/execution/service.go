@@ -186,7 +186,7 @@ func (s *Service) execute(ctx context.Context, id string, r *Request, c *Cell, e
 	l := s.language(r.Language)
 	program := l.program()
 	if program == nil {
-		return nil, nil, &OverloadError{RetryAfter: time.Second, Reason: "the " + l.Image + " image is still being prepared"}
+		return nil, nil, l.unprepared()
 	}
 	limits := s.limits(l, r.Limits)
 	b := newSandbox(s, l, r, limits, c, emit)

@@ -3,7 +3,6 @@ package execution
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"sync"
@@ -53,12 +52,20 @@ func (s *Service) NewState(ctx context.Context, r Request) (*State, error) {
 		return nil, err
 	}
 	l := s.language(r.Language)
+	if l.program() == nil {
+		return nil, l.unprepared()
+	}
 	b := newSandbox(s, l, &r, s.limits(l, r.Limits), nil, nil)
 	defer b.close()
 	if err := b.mount(ctx); err != nil {
 		return nil, err
 	}
-	return &State{language: l, files: b.files}, nil
+	return &State{language: l, system: b.wasi, files: b.files}, nil
+}
+
+// unprepared says that a language is not ready.
+func (l *language) unprepared() *OverloadError {
+	return &OverloadError{RetryAfter: time.Second, Reason: "the " + l.Image + " image is still being prepared"}
 }
 
 // Language is the first name of the state's language.
@@ -94,6 +101,24 @@ func (st *State) with(files *vfs.Tree) *State {
 		return nil
 	}
 	return f
+}
+
+// Restart is the state with fresh memory, the warm image, and the same files.
+// Nothing is open.
+func (st *State) Restart() *State {
+	files := st.fork()
+	type use struct {
+		ino     vfs.Ino
+		handles uint32
+	}
+	var open []use
+	files.Handles(func(ino vfs.Ino, _ vfs.Kind, handles uint32) { open = append(open, use{ino, handles}) })
+	for _, u := range open {
+		for range u.handles {
+			files.Release(u.ino)
+		}
+	}
+	return &State{language: st.language, files: files}
 }
 
 // Close gives the hold up.
@@ -141,6 +166,10 @@ type Cell struct {
 	// the state survives where the guest can be told, and stays as it was
 	// before where it can't, or where the program doesn't end within a second.
 	Started func(interrupt func())
+	// Commit, if not nil, is called with the state that the cell left, before
+	// anyone is told of the cell's end: it makes the state durable. Its error
+	// makes the cell an internalError, and the state void.
+	Commit func(context.Context, *State) error
 }
 
 // ExecuteCell runs a request as a cell: its names stay for later ones. The
@@ -182,6 +211,14 @@ func (c *Cell) bodies() uint32 {
 	return c.From.bodies
 }
 
+// uptime is what the clock shows that counts from the isolate's start.
+func (c *Cell) uptime() time.Duration {
+	if c == nil {
+		return 0
+	}
+	return c.From.uptime
+}
+
 // had says whether a file was there before, with the same content.
 func (c *Cell) had(name string, content []byte) bool {
 	if c == nil {
@@ -208,26 +245,33 @@ const stateSlack = 2 << 20
 
 // keep is the state that a cell left, if it left one. A cell whose state is
 // past the limit of memory is told so, and leaves none.
-func (b *sandbox) keep(report *isolate.Report) *State {
+func (b *sandbox) keep(ctx context.Context, report *isolate.Report) *State {
 	kept := report.State
 	if b.cell == nil || kept == nil {
 		return nil
 	}
 	from := b.cell.From
-	if held := kept.Size(); held > b.limits.MemoryBytes+stateSlack {
-		b.failed = &Error{Name: "RangeError", Message: fmt.Sprintf("the session would hold %d MiB of memory, of %d MiB that it may", held>>20, b.limits.MemoryBytes>>20)}
-		b.memory = true
-		if err := kept.Close(); err != nil {
-			b.service.config.Log.Error("a session's state could not be closed", "err", err)
-		}
-		return nil
-	}
 	st := &State{language: b.language, memory: kept, cells: from.cells + 1, bodies: from.bodies, uptime: from.uptime + report.Usage.Wall, system: b.wasi, files: b.files}
 	if b.network != nil {
 		st.bodies = b.network.Bodies()
 	}
+	if held := kept.Size(); !b.memory && held > b.limits.MemoryBytes+stateSlack {
+		b.failed = &Error{Name: "RangeError", Message: fmt.Sprintf("the session would hold %d MiB of memory, of %d MiB that it may", held>>20, b.limits.MemoryBytes>>20)}
+		b.memory = true
+	}
+	var err error
+	if !b.memory && b.cell.Commit != nil {
+		// Who went away meanwhile does not undo what was done.
+		if err = b.cell.Commit(context.WithoutCancel(ctx), st); err != nil {
+			report.Outcome, report.Err = InternalError, err
+		}
+	}
+	if b.memory || err != nil {
+		// A guest that ran out of memory is in no state to go on from.
+		if err := st.Close(); err != nil {
+			b.service.config.Log.Error("a state could not be closed", "err", err)
+		}
+		return nil
+	}
 	return st
 }
-
-// errStateLanguage: a state's language is not served here.
-var errStateLanguage = errors.New("the language of the state is not one of this server")

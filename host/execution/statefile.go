@@ -11,6 +11,7 @@ import (
 
 	"mayfly/host/op"
 	"mayfly/host/vfs"
+	"mayfly/host/wasi"
 	"mayfly/runtime/isolate"
 )
 
@@ -22,7 +23,8 @@ import (
 //
 // The rest is a message: str language, str digest of the program, u32 cells,
 // u32 bodies, f64 uptime in milliseconds, u8 memory (0 or 1), bytes of the
-// files; and the CRC-32C of all that.
+// files, bytes of the open files (empty if there are none); and the CRC-32C of
+// all that.
 const (
 	stateMagic   = "MayflySn"
 	stateVersion = 1
@@ -49,6 +51,8 @@ func stateError(op string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, new(*OverloadError)):
+		return err
 	case errors.As(err, &inner):
 		err = inner.Err
 	}
@@ -61,6 +65,10 @@ func (st *State) AppendRest(dst []byte) []byte {
 	st.mu.Lock()
 	files := st.files.AppendState(nil)
 	st.mu.Unlock()
+	var open []byte
+	if st.system != nil {
+		open = st.system.AppendState(nil)
+	}
 	w := op.NewWriter(nil)
 	digest, memory := "", byte(0)
 	if st.memory != nil {
@@ -73,6 +81,7 @@ func (st *State) AppendRest(dst []byte) []byte {
 	w.F64(float64(st.uptime) / float64(time.Millisecond))
 	w.U8(memory)
 	w.Bytes(files)
+	w.Bytes(open)
 	start := len(dst)
 	dst = append(dst, w.Message()...)
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
@@ -99,7 +108,7 @@ func (s *Service) decodeRest(b []byte) (*rest, error) {
 	}
 	r := op.NewReader(b[:len(b)-4])
 	name, digest := r.Str(), r.Str()
-	cells, bodies, uptime, memory, files := r.U32(), r.U32(), r.F64(), r.U8(), r.Bytes()
+	cells, bodies, uptime, memory, files, open := r.U32(), r.U32(), r.F64(), r.U8(), r.Bytes(), r.Bytes()
 	if err := r.Done(); err != nil || memory > 1 || cells > math.MaxInt32 || !(uptime >= 0 && uptime < 1e15) {
 		return nil, fmt.Errorf("%w: its parts are not as they should be", ErrCorruptState)
 	}
@@ -107,7 +116,10 @@ func (s *Service) decodeRest(b []byte) (*rest, error) {
 	if l == nil {
 		return nil, fmt.Errorf("%w: its language %.32q is not one of this server", ErrForeignState, name)
 	}
-	tree, err := vfs.Decode(files, vfs.Options{Limits: vfs.Limits{Bytes: s.config.Caps.FilesBytes}})
+	if l.program() == nil {
+		return nil, l.unprepared()
+	}
+	tree, err := vfs.Decode(files, vfs.Options{Base: l.base(), Limits: vfs.Limits{Bytes: s.config.Caps.FilesBytes}})
 	switch {
 	case errors.Is(err, vfs.ErrForeign):
 		return nil, fmt.Errorf("%w: %w", ErrForeignState, err)
@@ -116,19 +128,22 @@ func (s *Service) decodeRest(b []byte) (*rest, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrCorruptState, err)
 	}
-	return &rest{
+	x := &rest{
 		state:  State{language: l, cells: int(cells), bodies: bodies, uptime: time.Duration(uptime * float64(time.Millisecond)), files: tree},
 		digest: digest, memory: memory == 1,
-	}, nil
+	}
+	if len(open) > 0 {
+		if x.state.system, err = wasi.Decode(open, wasi.Options{Tree: tree}); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorruptState, err)
+		}
+	}
+	return x, nil
 }
 
 // program is the program that the rest needs.
 func (x *rest) program() (*isolate.Program, error) {
-	p := x.state.language.program.Load()
-	if p == nil {
-		return nil, &OverloadError{RetryAfter: time.Second, Reason: "the " + x.state.language.Image + " image is still being prepared"}
-	}
-	if x.memory && p.Digest() != x.digest {
+	p := x.state.language.program()
+	if p.Digest() != x.digest {
 		return nil, fmt.Errorf("%w: it needs the image %.64q, here is %s", ErrForeignState, x.digest, p.Digest())
 	}
 	return p, nil
@@ -136,7 +151,7 @@ func (x *rest) program() (*isolate.Program, error) {
 
 func (x *rest) with(memory *isolate.State) *State {
 	st := &x.state
-	return &State{language: st.language, memory: memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, files: st.files}
+	return &State{language: st.language, memory: memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: st.files}
 }
 
 // OpenState makes a state of its rest and the file that its memory was saved
@@ -149,36 +164,37 @@ func (x *rest) with(memory *isolate.State) *State {
 // A [*StateError] with ErrForeignState or ErrCorruptState, or an
 // [*OverloadError] while the language is not ready.
 func (s *Service) OpenState(rest []byte, memory string) (*State, error) {
+	st, err := s.openState(rest, memory)
+	return st, stateError("open", err)
+}
+
+func (s *Service) openState(rest []byte, memory string) (*State, error) {
 	x, err := s.decodeRest(rest)
 	if err != nil {
-		return nil, stateError("open", err)
+		return nil, err
 	}
 	if !x.memory {
 		return x.with(nil), nil
 	}
 	p, err := x.program()
-	if overload := (*OverloadError)(nil); errors.As(err, &overload) {
+	if err != nil {
 		return nil, err
-	} else if err != nil {
-		return nil, stateError("open", err)
 	}
 	m, err := p.OpenState(memory)
 	if err != nil {
-		return nil, stateError("open", err)
+		return nil, err
 	}
 	return x.with(m), nil
 }
 
-// RestFiles is the state that a session can start anew from when its memory is
+// OpenFiles is the state that a session can go on from when its memory is
 // foreign or damaged: the warm image, with the files of a rest.
-func (s *Service) RestFiles(rest []byte) (*State, error) {
+func (s *Service) OpenFiles(rest []byte) (*State, error) {
 	x, err := s.decodeRest(rest)
 	if err != nil {
 		return nil, stateError("open", err)
 	}
-	st := x.with(nil)
-	st.bodies, st.uptime = 0, 0
-	return st, nil
+	return x.with(nil).Restart(), nil
 }
 
 // Save writes the whole state, for [Service.ReadState] here or on another
@@ -211,9 +227,6 @@ func (st *State) Save(w io.Writer) error {
 // Those of OpenState.
 func (s *Service) ReadState(r io.Reader) (*State, error) {
 	st, err := s.readState(r)
-	if overload := (*OverloadError)(nil); errors.As(err, &overload) {
-		return nil, err
-	}
 	return st, stateError("read", err)
 }
 

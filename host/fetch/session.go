@@ -30,6 +30,9 @@ type Options struct {
 	// was cancelled. It may call back into the session but Close. It may keep
 	// message.
 	Settle func(id uint32, ok bool, message []byte)
+	// Bodies is the last handle of a body that the guest may still know of, from
+	// sessions before this one.
+	Bodies uint32
 }
 
 // Usage is what a session used so far.
@@ -79,7 +82,7 @@ func (c *Client) NewSession(options Options) *Session {
 	if l.Open == 0 {
 		l.Open = 64
 	}
-	return &Session{client: c, options: options}
+	return &Session{client: c, options: options, handles: options.Bodies}
 }
 
 // Start begins an asynchronous operation: fetch, body_read, body_write or connect. The
@@ -147,6 +150,13 @@ func (s *Session) Cancel(id uint32) {
 	if answered != nil {
 		s.CancelBody(answered.handle)
 	}
+}
+
+// Bodies is the last handle that was given to a body.
+func (s *Session) Bodies() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handles
 }
 
 // CancelBody gives a response's body up. Unknown handles are ignored.

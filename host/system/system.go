@@ -30,6 +30,7 @@ const Resolution = 100 * time.Microsecond
 type Options struct {
 	Random io.Reader        // cryptographically strong; default crypto/rand
 	Now    func() time.Time // with a monotonic reading; default time.Now
+	Uptime time.Duration    // what the clock shows at first that counts from the start
 	// Pause is called between parts of a long digest, of about a millisecond
 	// each, so that limits hold: it may panic to end the guest.
 	Pause func()
@@ -53,7 +54,7 @@ func New(options Options) *System {
 	if options.Pause == nil {
 		options.Pause = func() {}
 	}
-	return &System{options: options, start: options.Now()}
+	return &System{options: options, start: options.Now().Add(-options.Uptime)}
 }
 
 // Errors that are the guest's fault.
