@@ -68,6 +68,7 @@ func TestSharedPages(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 1))
 		const heap = 400
 		fill(m, testImagePages+10, heap, r)
+		fill(m, 20, 40, r) // the image's own heap
 		last := captureOf(t, m)
 		before := Held()
 		for cell := range 20 {

@@ -18,7 +18,8 @@ type mapping struct {
 	all      []byte // the whole window, or the declared memory
 	full     bool   // all is a window
 	reserved []byte // all, and inaccessible address space around a window
-	tracked  int64  // bytes from the first on of which the kernel notes stores
+	tracked  int64  // bytes from the first on of which the kernel notes stores, but for overlays
+	overlaid []run  // what pages of a delta are mapped over
 }
 
 const (

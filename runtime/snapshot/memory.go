@@ -88,9 +88,9 @@ type slot interface {
 type overlayer interface {
 	// overlay maps some extents and returns those that are left to be copied.
 	overlay(list []extent) (mapped, rest []extent)
-	// lift makes the whole range from the first mapped page to the last as it
-	// was when the slot was new.
-	lift(mapped []extent) error
+	// lift takes away what was mapped, and makes these pages as they were when
+	// the slot was new; and possibly others.
+	lift() error
 }
 
 // NewMemory makes a memory of size bytes, a multiple of engine.PageSize and
@@ -171,19 +171,13 @@ func (m *Memory) Reset() (changedBytes int64, err error) {
 	}
 	n, err := m.changed()
 	if err == nil {
-		err = m.lift()
+		m.mapped = nil
+		err = m.slot.(overlayer).lift()
 	}
 	if err == nil {
 		_, err = m.slot.reset()
 	}
 	return n, fail("reset", err)
-}
-
-// lift takes what was mapped from a delta away.
-func (m *Memory) lift() error {
-	mapped := m.mapped
-	m.mapped = nil
-	return m.slot.(overlayer).lift(mapped)
 }
 
 // Resident is how many bytes of real memory the slot holds for itself, besides

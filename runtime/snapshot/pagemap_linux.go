@@ -32,8 +32,9 @@ const (
 // regions may not have sufficed.
 //
 // In the tracked part those are the pages that were stored into since they
-// were last protected. Elsewhere they are present or swapped out, but neither
-// of the image's file nor the shared zero page, which a mere load puts there.
+// were last protected. Elsewhere, and where a delta is mapped, they are present
+// or swapped out, but neither of a file nor the shared zero page, which a mere
+// load puts there.
 func (s *scanSlot) scan(from int64) (found []scanRegion, next int64, err error) {
 	base := uint64(uintptr(s.base))
 	s.args = scanArgs{
@@ -42,13 +43,21 @@ func (s *scanSlot) scan(from int64) (found []scanRegion, next int64, err error) 
 		vec:    uint64(uintptr(unsafe.Pointer(&s.regions))),
 		vecLen: uint64(len(s.regions)),
 	}
-	if from < s.tracked {
+	tracked, end := from < s.tracked, int64(len(s.all))
+	if tracked {
+		end = s.tracked
+		if start, stop, ok := s.overlaidFrom(from); ok && start <= from {
+			tracked, end = false, min(stop, end)
+		} else if ok {
+			end = min(start, end)
+		}
+	}
+	s.args.end = base + uint64(end)
+	if tracked {
 		// Nothing but this one category: the kernel then looks no further
 		// than at the page table.
-		s.args.end = base + uint64(s.tracked)
 		s.args.categoryMask, s.args.returnMask = pageWritten, pageWritten
 	} else {
-		s.args.end = base + uint64(len(s.all))
 		s.args.categoryInverted = pageFile | pageZero
 		s.args.categoryMask = pageFile | pageZero
 		s.args.categoryAnyOf = pagePresent | pageSwapped

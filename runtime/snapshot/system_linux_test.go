@@ -226,7 +226,7 @@ func TestMappings(t *testing.T) {
 			return n
 		}
 		before := count()
-		for page := testImagePages + 5; page < testMemoryBytes/PageSize-20; page += 40 {
+		for page := 5; page < testMemoryBytes/PageSize-20; page += 40 {
 			fill(m, page, 20, rand.New(rand.NewPCG(1, 2)))
 		}
 		d := captureOf(t, m)
