@@ -40,6 +40,13 @@ def pending():
     return bool(_callbacks)
 
 
+def forget():
+    """Fails what is under way: the host knows nothing of it any more, as when a
+    session goes on with its next cell."""
+    for id in list(_callbacks):
+        settle(id, False, LOST)
+
+
 def settle(id, ok, payload):
     """Takes a settlement, and says whether it was one of the network's."""
     done = _callbacks.pop(id, None)
@@ -65,9 +72,20 @@ def until(ready, timeout):
             loop.settle(*settled)
 
 
+def _record(name, code, message):
+    w = codec.Writer()
+    for text in (name, code, message, ""):
+        w.str(text)
+    w.u8(0)
+    return w.done()
+
+
+LOST = _record("Error", "ECONNRESET", "connections last no longer than the cell that made them: make it again")
+
 # The codes of error records that have an exception of their own.
 _ERRNO = {
     "EACCES": errno.EACCES,
+    "ECONNABORTED": errno.ECONNABORTED,
     "ECONNREFUSED": errno.ECONNREFUSED,
     "ECONNRESET": errno.ECONNRESET,
     "EHOSTUNREACH": errno.EHOSTUNREACH,
@@ -111,4 +129,5 @@ class Failure:
             error = ssl.SSLError(1, self.message)
             error.library, error.reason = "SSL", "WRONG_VERSION_NUMBER"
             return error
-        return OSError(_ERRNO.get(self.code, errno.ECONNABORTED), self.message)
+        number = _ERRNO.get(self.code)
+        return OSError(self.message) if number is None else OSError(number, self.message)
