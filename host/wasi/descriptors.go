@@ -298,6 +298,9 @@ func (c *call) readStream(vectors, count, result uint64) errno {
 	if e != success {
 		return e
 	}
+	if _, e := c.bytes(result, 4); e != success {
+		return e
+	}
 	n, e := c.scatter(list, c.options.Stdin[c.stdin:])
 	c.stdin += int(n)
 	if e != success {

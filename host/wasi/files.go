@@ -28,7 +28,7 @@ const (
 // A file is what a descriptor stands for.
 type file struct {
 	kind       fileKind
-	flags      uint16 // fdflags
+	flags      uint16  // fdflags
 	ino        vfs.Ino // of an output stream its first number, 1 or 2
 	position   int64
 	rights     uint64

@@ -86,16 +86,14 @@ func Imports() []engine.Import {
 		list = append(list, engine.Import{
 			Module: Module, Name: f.name, Params: types(f.params), Results: []engine.ValueType{engine.I32},
 			Func: func(in engine.Instance, stack []uint64) {
-				c := callOf(in)
-				stack[0] = uint64(f.call(&c, stack))
+				stack[0] = uint64(f.call(callOf(in), stack))
 			},
 		})
 	}
 	return append(list, engine.Import{
 		Module: Module, Name: "proc_exit", Params: types("i"),
 		Func: func(in engine.Instance, stack []uint64) {
-			c := callOf(in)
-			c.exit(uint32(stack[0]))
+			callOf(in).exit(uint32(stack[0]))
 		},
 	})
 }
@@ -111,7 +109,7 @@ func types(params string) []engine.ValueType {
 	return list
 }
 
-func callOf(in engine.Instance) call {
+func callOf(in engine.Instance) *call {
 	port, ok := in.Data().(isolate.Port)
 	if !ok {
 		panic(engine.Stop{Cause: errNoHost})
@@ -120,7 +118,9 @@ func callOf(in engine.Instance) call {
 	if !ok {
 		panic(engine.Stop{Cause: errNoHost})
 	}
-	return call{host.WASI(), port, in.Memory()}
+	s := host.WASI()
+	s.call = call{s, port, in.Memory()}
+	return &s.call
 }
 
 // bytes is a range of the guest's memory, or nil and EFAULT.

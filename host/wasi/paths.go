@@ -2,6 +2,7 @@ package wasi
 
 import (
 	"encoding/binary"
+	"unicode/utf8"
 
 	"mayfly/host/vfs"
 )
@@ -159,6 +160,9 @@ func (c *call) pathSymlink(p []uint64) errno {
 	target, e := c.bytes(p[0], p[1])
 	if e != success {
 		return e
+	}
+	if !utf8.Valid(target) {
+		return eIlseq
 	}
 	dir, name, e := c.at(p[2], p[3], p[4])
 	if e != success {

@@ -58,6 +58,7 @@ type System struct {
 	files   []file // by descriptor
 	stdin   int    // bytes of it that were read
 	start   time.Time
+	call    call // the one under way, kept here so that none is allocated
 }
 
 // ExitError is why a guest was stopped that exited.
@@ -101,10 +102,11 @@ func newSystem(options Options) *System {
 // Tree is the file tree that the system works on.
 func (s *System) Tree() *vfs.Tree { return s.tree }
 
-// Fork makes a system with the same open files, for a copy of the isolate. Its
-// options are new; options.Tree must be a fork of the system's tree, made since
-// the last call of either. Its monotonic clock goes on from this one's unless
-// options.Uptime is set.
+// Fork makes a system with the same open files and new options, for a copy of
+// the isolate: options.Tree must be a fork of this system's tree, made since
+// the last call of either. For the isolate's own next life it may be the tree
+// itself; then this system must not be used again. The monotonic clock goes on
+// from this one's unless options.Uptime is set.
 func (s *System) Fork(options Options) *System {
 	if options.Uptime == 0 {
 		options.Uptime = s.Uptime()
