@@ -29,12 +29,9 @@ _shown = weakref.WeakSet()
 def bundle(figure):
     """The bundle of a figure, with all that it has."""
     data = {"text/plain": repr(figure)}
-    picture, box = png(figure)
-    data["image/png"] = picture
-    if points(figure) <= MAX_SVG_POINTS:
-        ok, text = display.attempt(svg, figure, box)
-        if ok and len(text) <= MAX_SVG:
-            data["image/svg+xml"] = text
+    data["image/png"], text = pictures(figure)
+    if text is not None and len(text) <= MAX_SVG:
+        data["image/svg+xml"] = text
     ok, chart = display.attempt(charts.read, figure)
     if ok and chart is not None:
         data[charts.MIME] = display.dumps(chart)
@@ -65,56 +62,29 @@ def flush():
             Gcf.destroy(manager)
 
 
-def png(figure):
-    """A figure as PNG, and what part of its plane that is: a box in inches, or
-    None for the figure as it is."""
+def pictures(figure):
+    """A figure as PNG and as SVG, which may be None."""
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from .twin import Twin
 
     canvas = figure.canvas
     if not isinstance(canvas, FigureCanvasAgg):
         canvas = FigureCanvasAgg(figure)
     box = None
-    with texts(canvas.get_renderer()) as extents:
-        canvas.draw()
-        if extents.outside(figure):
+    with matplotlib.rc_context({"svg.hashsalt": "mayfly", "svg.fonttype": "path"}):
+        with Twin(figure, canvas.get_renderer(), points(figure) <= MAX_SVG_POINTS) as twin:
+            canvas.draw()
+        if twin.outside():
             box = figure.get_tightbbox(canvas.get_renderer()).padded(PAD)
-    if box is not None:
-        out = io.BytesIO()
-        canvas.print_figure(out, format="png", dpi=figure.dpi, bbox_inches=box, facecolor=figure.get_facecolor(),
-                            edgecolor=figure.get_edgecolor())
-        return out.getvalue(), box
-    return encoded(canvas.buffer_rgba(), figure.dpi), None
-
-
-class texts:
-    """Gathers where a renderer draws text, while it is entered. Text is what
-    runs over the edges of a figure: titles, labels of ticks, legends beside
-    the axes; so the layout is computed a second time only if some does."""
-
-    def __init__(self, renderer):
-        self.renderer = renderer
-        self.left = self.bottom = float("inf")
-        self.right = self.top = float("-inf")
-
-    def __enter__(self):
-        draw = type(self.renderer).draw_text
-
-        def draw_text(gc, x, y, s, prop, angle, ismath=False, mtext=None):
-            if mtext is not None:
-                box = mtext.get_window_extent(self.renderer)
-                self.left, self.bottom = min(self.left, box.x0), min(self.bottom, box.y0)
-                self.right, self.top = max(self.right, box.x1), max(self.top, box.y1)
-            draw(self.renderer, gc, x, y, s, prop, angle, ismath=ismath, mtext=mtext)
-
-        self.renderer.draw_text = draw_text
-        return self
-
-    def __exit__(self, *exc):
-        self.renderer.__dict__.pop("draw_text", None)
-
-    def outside(self, figure):
-        box = figure.bbox
-        return self.left < box.x0 - 1 or self.bottom < box.y0 - 1 or self.right > box.x1 + 1 or self.top > box.y1 + 1
+        text = twin.svg(box)
+    if box is None:
+        return encoded(canvas.buffer_rgba(), figure.dpi), text
+    out = io.BytesIO()
+    canvas.print_figure(out, format="png", dpi=figure.dpi, bbox_inches=box, facecolor=figure.get_facecolor(),
+                        edgecolor=figure.get_edgecolor())
+    return out.getvalue(), text
 
 
 def encoded(pixels, dpi):
@@ -144,19 +114,6 @@ def encoded(pixels, dpi):
         chunk(b"IDAT", zlib.compress(rows, 3)),
         chunk(b"IEND", b""),
     ))
-
-
-def svg(figure, box=None):
-    """A figure as SVG. Its text is outlines, so that it looks the same
-    wherever it is opened: its fonts are nowhere but here."""
-    import matplotlib
-
-    out = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "mayfly"}):
-        figure.canvas.print_figure(out, format="svg", bbox_inches=box, facecolor=figure.get_facecolor(),
-                                   edgecolor=figure.get_edgecolor(), metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
-    return text[text.index("<svg"):]  # the prolog has no place inside a page
 
 
 def points(figure):
@@ -189,9 +146,20 @@ def warm():
     """Does once what a first figure would do: find fonts, build the parsers of
     formulas, fill caches. Called while the image is made."""
     import matplotlib.pyplot as plt
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    from . import twin, typeset
 
     install()
     charts.install()
+    typeset.install()
+    plain = FontProperties(size=10)
+    renderer = FigureCanvasAgg(plt.Figure()).get_renderer()
+    for text in typeset.usual():
+        typeset.typeset(renderer, text, plain)
+        twin.outlined(text_to_path._get_font(plain), text)
     for draw in (_plot, _bars, _scatter, _pie, _dates):
         figure = draw(plt)
         bundle(figure)
