@@ -74,7 +74,7 @@ func Decode(state []byte, options Options) (*System, error) {
 	}
 	uptime, count := le.Uint64(body[4:]), le.Uint32(body[12:])
 	body = body[16:]
-	if uptime > math.MaxInt64/2 || count > maxFiles || len(body) != int(count)*fileSize {
+	if uptime > math.MaxInt64 || count > maxFiles || len(body) != int(count)*fileSize {
 		return nil, fmt.Errorf("length: %w", ErrState)
 	}
 	if options.Uptime == 0 {

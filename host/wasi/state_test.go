@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -175,46 +176,58 @@ func FuzzCalls(f *testing.F) {
 		f.Add([]byte{byte(i), 3, 0, 1, 2, 3, 4, 5, 6, 7, byte(i), 4, 1, 2, 3, 4, 5, 6, 7, 8})
 	}
 	f.Add([]byte{31, 3, 1, 2, 9, 1, 7, 7, 0, 3, 26, 4, 4, 1, 3, 0, 0, 0, 0, 0, 36, 3, 2, 9, 0, 0, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, program []byte) {
-		g := newGuest(t, vfs.Options{Limits: vfs.Limits{Bytes: 1 << 16, Inodes: 32}}, Options{Stdin: []byte("input")})
-		imports := Imports()
-		// Numbers that lead somewhere, and some that don't.
-		end := uint64(len(g.in.memory))
-		numbers := []uint64{0, 1, 2, 3, 4, 5, atResult, atVector, atPath, 5, 8, end - 3, end, 1<<32 - 1, 1 << 63, 1<<64 - 1}
-		g.put(atPath, "tmp/f/../x")
-		g.put(atOther, "tmp/g")
-		g.vector(10, 20, 30)
-		for len(program) >= 10 {
-			i := imports[int(program[0])%len(imports)]
-			stack := make([]uint64, 10)
-			for k, kind := range i.Params {
-				v := program[k+1]
-				stack[k] = numbers[v%16] + uint64(v>>4)
-				if kind != 0x7e {
-					stack[k] &= 1<<32 - 1
-				}
+	f.Fuzz(func(t *testing.T, program []byte) { runProgram(t, program) })
+}
+
+func TestRandomCalls(t *testing.T) {
+	random := rand.NewChaCha8([32]byte{7})
+	for range 500 {
+		program := make([]byte, 400)
+		random.Read(program)
+		runProgram(t, program)
+	}
+}
+
+// runProgram makes a call of each 10 bytes.
+func runProgram(t *testing.T, program []byte) {
+	g := newGuest(t, vfs.Options{Limits: vfs.Limits{Bytes: 1 << 16, Inodes: 32}}, Options{Stdin: []byte("input")})
+	imports := Imports()
+	// Numbers that lead somewhere, and some that don't.
+	end := uint64(len(g.in.memory))
+	numbers := []uint64{0, 1, 2, 3, 4, 5, atResult, atVector, atPath, 5, 8, end - 3, end, 1<<32 - 1, 1 << 63, 1<<64 - 1}
+	g.put(atPath, "tmp/f/../x")
+	g.put(atOther, "tmp/g")
+	g.vector(10, 20, 30)
+	for len(program) >= 10 {
+		i := imports[int(program[0])%len(imports)]
+		stack := make([]uint64, 10)
+		for k, kind := range i.Params {
+			v := program[k+1]
+			stack[k] = numbers[v%16] + uint64(v>>4)
+			if kind != 0x7e {
+				stack[k] &= 1<<32 - 1
 			}
-			program = program[10:]
-			if stop := caught(func() { i.Func(g.in, stack) }); stop != nil && i.Name != "proc_exit" {
-				t.Fatalf("%s stopped: %v", i.Name, stop)
-			}
 		}
-		s := g.port.system
-		if u := s.tree.Usage(); u.Bytes < 0 || u.Bytes > 1<<16 || u.Inodes < 0 || u.Inodes > 32 {
-			t.Errorf("usage %v", u)
+		program = program[10:]
+		if stop := caught(func() { i.Func(g.in, stack) }); stop != nil && i.Name != "proc_exit" {
+			t.Fatalf("%s stopped: %v", i.Name, stop)
 		}
-		tree, err := vfs.Decode(s.tree.AppendState(nil), vfs.Options{Limits: vfs.Limits{Bytes: 1 << 16, Inodes: 32}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		back, err := Decode(s.AppendState(nil), g.options(Options{Tree: tree}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for fd := range uint64(len(back.files)) {
-			g.with(back).call("fd_close", fd)
-		}
-	})
+	}
+	s := g.port.system
+	if u := s.tree.Usage(); u.Bytes < 0 || u.Bytes > 1<<16 || u.Inodes < 0 || u.Inodes > 32 {
+		t.Errorf("usage %v", u)
+	}
+	tree, err := vfs.Decode(s.tree.AppendState(nil), vfs.Options{Limits: vfs.Limits{Bytes: 1 << 16, Inodes: 32}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Decode(s.AppendState(nil), g.options(Options{Tree: tree}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for fd := range uint64(len(back.files)) {
+		g.with(back).call("fd_close", fd)
+	}
 }
 
 func TestHotPathsDoNotAllocate(t *testing.T) {

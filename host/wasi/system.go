@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"mayfly/host/vfs"
@@ -118,7 +119,8 @@ func (s *System) Fork(options Options) *System {
 
 // Uptime is what the monotonic clock shows.
 func (s *System) Uptime() time.Duration {
-	return s.options.Uptime + s.options.Now().Sub(s.start)
+	age := max(s.options.Now().Sub(s.start), 0)
+	return s.options.Uptime + min(age, math.MaxInt64-s.options.Uptime)
 }
 
 // OpenFiles is how many descriptors are in use.
