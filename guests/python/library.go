@@ -91,7 +91,7 @@ func openLibrary(ctx context.Context, cache string, progress isolate.Progress) (
 	if library, err := openVerified(path); err == nil {
 		return library, nil
 	}
-	unlock, err := registry.Lock(ctx, filepath.Join(folder(cache), "library.lock"))
+	unlock, err := isolate.LockFile(ctx, filepath.Join(folder(cache), "library.lock"))
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (l *lock) file(ctx context.Context, cache string, m member, progress isolat
 	if err := use(path); err == nil || !errors.Is(err, registry.ErrDigest) && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	unlock, err := registry.Lock(ctx, filepath.Join(folder(cache), "fetch.lock"))
+	unlock, err := isolate.LockFile(ctx, filepath.Join(folder(cache), "fetch.lock"))
 	if err != nil {
 		return err
 	}

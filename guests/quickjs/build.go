@@ -52,7 +52,7 @@ func (Guest) Wasm(ctx context.Context, cache string, progress isolate.Progress) 
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	unlock, err := registry.Lock(ctx, filepath.Join(cache, "quickjs", "build.lock"))
+	unlock, err := isolate.LockFile(ctx, filepath.Join(cache, "quickjs", "build.lock"))
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func installPackages(ctx context.Context, cache string, progress isolate.Progres
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil
 	}
-	unlock, err := registry.Lock(ctx, filepath.Join(cache, "quickjs", "npm.lock"))
+	unlock, err := isolate.LockFile(ctx, filepath.Join(cache, "quickjs", "npm.lock"))
 	if err != nil {
 		return "", err
 	}

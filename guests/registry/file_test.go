@@ -40,22 +40,3 @@ func TestMissingTool(t *testing.T) {
 		t.Fatalf("no python: %v", err)
 	}
 }
-
-func TestLockIsExclusive(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "folder", "lock")
-	unlock, err := Lock(context.Background(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := Lock(ctx, path); !errors.Is(err, context.Canceled) {
-		t.Fatalf("taken twice: %v", err)
-	}
-	unlock()
-	again, err := Lock(context.Background(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again()
-}

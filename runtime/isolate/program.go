@@ -53,10 +53,25 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 	if passes.MemoryPages == 0 {
 		return nil, errors.New("the memory's size must be declared")
 	}
-	rewritten, err := rewrite(guest.Name(), built, passes, cache)
-	if err != nil {
-		return nil, err
+	var lock cacheLock
+	defer lock.release()
+	path := rewritingPath(guest.Name(), built, passes, cache)
+	rewritten, err := loadRewriting(path)
+	kept := err == nil
+	if !kept {
+		// One process compiles, others wait for what it keeps.
+		if err := lock.take(ctx, cache, guest.Name()); err != nil {
+			return nil, err
+		}
+		rewritten, err = loadRewriting(path)
+		kept = err == nil
 	}
+	if !kept {
+		if rewritten, err = rewrite(built, passes); err != nil {
+			return nil, err
+		}
+	}
+	built = nil
 	if rewritten.Start != "" {
 		return nil, errors.New("the module has a start function; a guest boots by its exports")
 	}
@@ -79,8 +94,19 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 	if err != nil {
 		return nil, err
 	}
+	if !kept { // only now, so that whoever finds it finds the code too
+		if err := rewritten.store(path); err != nil {
+			return nil, errors.Join(err, p.module.Close())
+		}
+	}
 	digest := p.digest(rewritten.Digest)
-	path := filepath.Join(cache, "images", fmt.Sprintf("%s-%s.image", guest.Name(), digest))
+	path = filepath.Join(cache, "images", fmt.Sprintf("%s-%s.image", guest.Name(), digest))
+	if p.image, err = snapshot.Load(path, digest); err == nil {
+		return p.ready()
+	}
+	if err := lock.take(ctx, cache, guest.Name()); err != nil {
+		return nil, errors.Join(err, p.module.Close())
+	}
 	if p.image, err = snapshot.Load(path, digest); err == nil {
 		return p.ready()
 	}

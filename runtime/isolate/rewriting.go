@@ -36,16 +36,16 @@ var errRewriting = errors.New("a kept module is damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// rewrite passes a module through the passes, or takes from the cache what they
-// made of it before.
-func rewrite(name string, built []byte, passes wasm.Options, cache string) (*rewriting, error) {
+// rewritingPath is where the cache keeps what the passes made of a module.
+func rewritingPath(name string, built []byte, passes wasm.Options, cache string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %+v %d\n", wasm.Version, passes, len(built))
 	h.Write(built)
-	path := filepath.Join(cache, "modules", name+"-"+hex.EncodeToString(h.Sum(nil)[:16])+".module")
-	if r, err := loadRewriting(path); err == nil {
-		return r, nil
-	}
+	return filepath.Join(cache, "modules", name+"-"+hex.EncodeToString(h.Sum(nil)[:16])+".module")
+}
+
+// rewrite passes a module through the passes.
+func rewrite(built []byte, passes wasm.Options) (*rewriting, error) {
 	result, err := wasm.Rewrite(built, passes)
 	if err != nil {
 		return nil, err
@@ -54,13 +54,13 @@ func rewrite(name string, built []byte, passes wasm.Options, cache string) (*rew
 		Globals: result.Globals, Start: result.Start, Wasm: len(result.Wasm), Image: len(result.Image),
 		wasm: result.Wasm, image: result.Image,
 	}
-	h.Reset()
+	h := sha256.New()
 	for _, part := range [][]byte{r.wasm, r.image} {
 		fmt.Fprintf(h, "%d\n", len(part))
 		h.Write(part)
 	}
 	r.Digest = snapshot.Digest(h.Sum(nil))
-	return r, r.store(path)
+	return r, nil
 }
 
 func loadRewriting(path string) (*rewriting, error) {
