@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,6 +71,21 @@ func (l *language) unprepared() *OverloadError {
 
 // Language is the first name of the state's language.
 func (st *State) Language() string { return st.language.Names[0] }
+
+// Speaks says whether cells may be written in a language, by any of its names.
+func (st *State) Speaks(language string) bool { return slices.Contains(st.language.Names, language) }
+
+// Mount is a state with the request's files added.
+//
+// # Errors
+//
+// One or more [*InvalidError].
+func (s *Service) Mount(ctx context.Context, st *State, r Request) (*State, error) {
+	return st.Edit(func(files *vfs.Tree) error {
+		b := &sandbox{service: s, language: st.language, request: &r, limits: s.limits(st.language, r.Limits), files: files}
+		return b.mount(ctx)
+	})
+}
 
 // Cells is how many cells led to the state.
 func (st *State) Cells() int { return st.cells }
@@ -161,6 +177,9 @@ func (st *State) Edit(f func(*vfs.Tree) error) (*State, error) {
 // another one.
 type Cell struct {
 	From *State
+	// Fresh has the guest's generators of random numbers start anew: From is a
+	// copy, and others go on from it too.
+	Fresh bool
 	// Started, if not nil, is called when the program is about to run; interrupt
 	// may be called from any goroutine, then and later. Of what is interrupted
 	// the state survives where the guest can be told, and stays as it was

@@ -154,21 +154,19 @@ func (x *rest) with(memory *isolate.State) *State {
 	return &State{language: st.language, memory: memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: st.files}
 }
 
-// OpenState makes a state of its rest and the file that its memory was saved
-// to, which is checked, but only read when a cell starts from the state: the
-// file has to stay until the state is closed. The name is ignored if the rest
-// says that there is none. The state keeps rest.
+// OpenState makes a state of its rest, which it keeps, and of its memory as
+// SaveMemory wrote it; memory may be nil if the state had none.
 //
 // # Errors
 //
 // A [*StateError] with ErrForeignState or ErrCorruptState, or an
 // [*OverloadError] while the language is not ready.
-func (s *Service) OpenState(rest []byte, memory string) (*State, error) {
+func (s *Service) OpenState(rest []byte, memory io.Reader) (*State, error) {
 	st, err := s.openState(rest, memory)
 	return st, stateError("open", err)
 }
 
-func (s *Service) openState(rest []byte, memory string) (*State, error) {
+func (s *Service) openState(rest []byte, memory io.Reader) (*State, error) {
 	x, err := s.decodeRest(rest)
 	if err != nil {
 		return nil, err
@@ -180,7 +178,10 @@ func (s *Service) openState(rest []byte, memory string) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := p.OpenState(memory)
+	if memory == nil {
+		return nil, fmt.Errorf("%w: its memory is missing", ErrCorruptState)
+	}
+	m, err := p.ReadState(memory)
 	if err != nil {
 		return nil, err
 	}
