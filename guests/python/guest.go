@@ -21,9 +21,9 @@ import (
 // is Life's.
 const memoryPages = 16384
 
-// fuelPeriod is how many loop headers and calls lie between two yields: 1 to 15
-// ms of the interpreter's work.
-const fuelPeriod = 100_000
+// fuelPeriod is how many loop headers and calls lie between two yields: a tenth
+// of a millisecond to 4 of the interpreter's work.
+const fuelPeriod = 25_000
 
 //go:embed agent/_mayfly/*.py
 var sources embed.FS

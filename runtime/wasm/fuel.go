@@ -5,9 +5,14 @@ package wasm
 //
 //   - each loop iteration costs 1, at the loop's header, but for functions
 //     that are said to poll;
-//   - each call costs 1 that closes a cycle of the call graph without a loop
+//   - each indirect call costs 1, when it is back: then the engine's registers
+//     are free, and the arguments gone. However deep it goes before, the stack
+//     ends it;
+//   - each direct call costs 1 that closes a cycle of the graph of direct calls
 //     (recursion.go);
-//   - bulk operations cost their length (bulk.go).
+//   - bulk operations cost their length (bulk.go);
+//   - longRun instructions without a jump cost longCost, so that an iteration
+//     of a loop that a compiler unrolled (digests, ciphers) costs what it takes.
 //
 // Code without loops, calls and bulk operations is bounded by its size.
 type fuel struct {
@@ -22,11 +27,19 @@ type fuel struct {
 
 	polling map[uint32]bool // functions whose loops call the import themselves
 
-	calls []calls // of each function
+	calls [][]uint32 // functions that each calls directly
 }
 
+const (
+	// longRun is how many instructions may follow each other for nothing.
+	longRun = 256
+	// longCost is about what they take: an iteration of a small loop is a few
+	// nanoseconds, an instruction less than one.
+	longCost = 4
+)
+
 func (m *module) newFuel(interval int32, polling []string, functions int) *fuel {
-	p := &fuel{m: m, calls: make([]calls, functions)}
+	p := &fuel{m: m, calls: make([][]uint32, functions)}
 	yield := p.link()
 	p.polling = m.named(polling)
 	p.count = m.addGlobal(GlobalFuel, interval)
@@ -108,32 +121,45 @@ func (p *fuel) spendConstant(n int32) []instruction {
 }
 
 func (p *fuel) function(f *function, out []instruction) []instruction {
-	var c calls
+	var c []uint32
 	var b bulkLocals
 	var scratch uint32 // a local, made when needed
 	counted := false
+	count := func() {
+		if !counted {
+			scratch, counted = f.local(typeI32), true
+		}
+		out = p.countOne(out, scratch)
+	}
 	polling := p.polling[f.index]
+	run := 0
 	for i := range f.code {
 		in := f.code[i]
+		if run++; run == longRun {
+			out = append(out, index(opGlobalGet, p.count), constant(longCost), plain(opI32Sub), index(opGlobalSet, p.count))
+			run = 0
+		}
 		switch in.op {
+		case opBr, opBrTable, opReturn, opUnreachable, opElse:
+			run = 0 // what follows is reached from elsewhere
 		case opLoop:
+			run = 0
 			out = append(out, in)
-			if polling {
-				continue
+			if !polling {
+				count()
 			}
-			if !counted {
-				scratch, counted = f.local(typeI32), true
-			}
-			out = p.countLoop(out, scratch)
 			continue
 		case opCall, opReturnCall:
 			in.x, in.raw = p.move(in.x), nil
-			c.direct = append(c.direct, in.x)
-		case opCallIndirect, opReturnCallIndirect:
-			c.indirect = append(c.indirect, in.x)
+			c = append(c, in.x)
+		case opCallIndirect:
+			out = append(out, in)
+			count()
+			continue
+		case opReturnCallIndirect: // there is no back
+			count()
 		case opRefFunc:
 			in.x, in.raw = p.move(in.x), nil
-			c.taken = append(c.taken, in.x)
 		case opMemoryCopy, opMemoryFill:
 			out = p.bulk(f, out, in, &b)
 			continue
@@ -146,10 +172,10 @@ func (p *fuel) function(f *function, out []instruction) []instruction {
 	return out
 }
 
-// countLoop counts an iteration. To count in a local and tell the global every
-// 64 iterations gained nothing: it is the branch with a call behind it that
-// costs, not the counter.
-func (p *fuel) countLoop(out []instruction, scratch uint32) []instruction {
+// countOne takes 1 and yields if nothing is left. To count in a local and tell
+// the global every 64 times gained nothing: it is the branch with a call behind
+// it that costs, not the counter.
+func (p *fuel) countOne(out []instruction, scratch uint32) []instruction {
 	return append(out,
 		index(opGlobalGet, p.count), constant(1), plain(opI32Sub), index(opLocalTee, scratch), index(opGlobalSet, p.count),
 		index(opLocalGet, scratch), constant(0), plain(opI32LeS),

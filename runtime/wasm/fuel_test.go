@@ -52,6 +52,33 @@ func TestLoopsYield(t *testing.T) {
 	}
 }
 
+// TestLongCode charges code without jumps, but not for what jumps leave out.
+func TestLongCode(t *testing.T) {
+	unrolled := func(n int, between ...instruction) (code []instruction) {
+		for i := range n {
+			code = append(code, index(opLocalGet, 0), plain(opDrop))
+			if i%50 == 49 {
+				code = append(code, between...)
+			}
+		}
+		return code
+	}
+	a := newAssembler(0)
+	a.function("short", "i", "", "", countdown(unrolled(100)...)...)
+	a.function("long", "i", "", "", countdown(unrolled(1280)...)...)
+	// As long, but each part is left behind before it is done.
+	a.function("left", "i", "", "", countdown(join(one(block(opBlock), index(opBr, 0)), unrolled(100), one(plain(opEnd)))...)...)
+	a.function("parts", "i", "", "", countdown(unrolled(1280, block(opBlock), index(opBr, 0), plain(opEnd))...)...)
+	g, _ := rewritten(t, a, Options{Fuel: 1000})
+	for name, want := range map[string]int{"short": 10, "long": 10 * (1 + 10*longCost), "left": 10, "parts": 10} {
+		g.yields = 0
+		g.must(name, 10_000)
+		if g.yields < want*9/10 || g.yields > want {
+			t.Errorf("%s: %d yields, want about %d", name, g.yields, want)
+		}
+	}
+}
+
 // TestPolling leaves the loops of one function to themselves.
 func TestPolling(t *testing.T) {
 	a := newAssembler(0)
