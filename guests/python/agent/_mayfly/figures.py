@@ -8,6 +8,7 @@ run or cell. plt.show() and the end close what they show, as notebooks do.
 import io
 import struct
 import sys
+import warnings
 import weakref
 import zlib
 
@@ -29,7 +30,10 @@ _shown = weakref.WeakSet()
 def bundle(figure):
     """The bundle of a figure, with all that it has."""
     data = {"text/plain": repr(figure)}
-    data["image/png"], text = pictures(figure)
+    with warnings.catch_warnings(record=True) as warned:
+        data["image/png"], text = pictures(figure)
+    for message in dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in warned):
+        print(message, file=sys.stderr)  # no line of the program is to blame
     if text is not None and len(text) <= MAX_SVG:
         data["image/svg+xml"] = text
     ok, chart = display.attempt(charts.read, figure)

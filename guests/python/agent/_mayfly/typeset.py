@@ -9,9 +9,12 @@ The results are the same but for one thing: a text starts at a whole pixel.
 """
 
 import functools
+import io
+import os
 
 import numpy
 from matplotlib import font_manager, ft2font, rcParams
+from matplotlib.backends import backend_agg
 from matplotlib.backends.backend_agg import RendererAgg, get_hinting_flag
 
 GENERIC = ("serif", "sans-serif", "cursive", "fantasy", "monospace")
@@ -96,8 +99,40 @@ def table(self, name):
     return None if found is None else dict(found)
 
 
+class FontFile(io.BytesIO):
+    """A font in memory: fonts are read as their glyphs are needed, and a file
+    that was opened for the image is closed in its clones."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            super().__init__(file.read())
+        self.path = os.fspath(path)
+
+    def __str__(self):
+        return self.path  # what FT2Font gives as its file's name
+
+
+opened = functools.lru_cache(64)(FontFile)
+
+
+class Fonts:
+    """Stands for the module ft2font where fonts are opened."""
+
+    def __getattr__(self, name):
+        return getattr(ft2font, name)
+
+    @staticmethod
+    def FT2Font(file, *args, **kwargs):
+        return ft2font.FT2Font(opened(file) if isinstance(file, (str, os.PathLike)) else file, *args, **kwargs)
+
+
 def install():
     """Has every drawing by Agg use what is kept."""
+    font_manager.ft2font = Fonts()
+    font_manager._get_font.cache_clear()
+    # matplotlib's warnings name the first file that is none of its own.
+    for function in (laid_out.__wrapped__, lay_out, typeset, measure, draw):
+        function.__code__ = function.__code__.replace(co_filename=backend_agg.__file__)
     RendererAgg.get_text_width_height_descent = measure
     RendererAgg.draw_text = draw
     font_manager.FontManager._find_fonts_by_props = find
