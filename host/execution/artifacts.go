@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"net/http"
 	"path"
@@ -71,6 +72,9 @@ func (b *sandbox) collect() (files []written, cut bool) {
 	var total int64
 	limits := b.service.config.Artifacts
 	b.files.Walk("/", func(name string, info vfs.Info) error {
+		if info.ReadOnly && info.Kind == vfs.Directory {
+			return fs.SkipDir // a library: nothing in it was written
+		}
 		if info.Kind != vfs.File || !matches(globs, name) {
 			return nil
 		}
