@@ -24,6 +24,8 @@ type Dialect struct {
 	env func(cwd string) []op.Pair
 	// directs says that the guest goes to the file system itself, by WASI.
 	directs bool
+	// packages says that requests may ask for packages.
+	packages bool
 }
 
 // JavaScript is JavaScript and TypeScript: sources are transformed where they
@@ -57,7 +59,7 @@ var Python = &Dialect{
 		return source, op.RunDetect, nil
 	},
 	env:     func(cwd string) []op.Pair { return []op.Pair{{Name: "HOME", Value: cwd}} },
-	directs: true,
+	directs: true, packages: true,
 }
 
 // runs says whether a file's name is one of a program.

@@ -23,6 +23,7 @@ type Request struct {
 	Input      json.RawMessage   // any JSON value; empty means undefined
 	Limits     Limits            // zero fields take the server's defaults; capped by its caps
 	Network    Network           // closed unless a rule opens it
+	Packages   []string          // pure-Python ones: name==version, or ./path of a wheel among Files
 	Artifacts  []string          // globs of files to keep; nil means /artifacts/**
 	Tenant     string            // whose share of the processors it uses
 	Metadata   map[string]string // kept with the record, not interpreted

@@ -59,10 +59,10 @@ const (
 	resultText
 )
 
-func newSandbox(s *Service, l *language, r *Request, limits Limits, c *Cell, listener func(Event)) *sandbox {
+func newSandbox(s *Service, l *language, r *Request, limits Limits, c *Cell, base *vfs.Layer, listener func(Event)) *sandbox {
 	b := &sandbox{
 		service: s, language: l, request: r, limits: limits, cell: c, listener: listener,
-		files: c.tree(l.base(), limits),
+		files: c.tree(base, limits),
 	}
 	b.system = system.New(system.Options{Uptime: c.uptime(), Pause: func() { b.iso.Yield() }})
 	b.output.limit = limits.OutputBytes

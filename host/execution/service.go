@@ -68,6 +68,7 @@ type Service struct {
 type language struct {
 	Language
 	installed atomic.Pointer[installation]
+	packages  atomic.Pointer[languagePackages] // nil: requests may ask for none
 }
 
 // installation is what a language runs on.
@@ -189,14 +190,22 @@ func (s *Service) execute(ctx context.Context, id string, r *Request, c *Cell, e
 		return nil, nil, l.unprepared()
 	}
 	limits := s.limits(l, r.Limits)
-	b := newSandbox(s, l, r, limits, c, emit)
+	layer, err := s.packageLayer(ctx, l, r, limits, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := newSandbox(s, l, r, limits, c, l.baseWith(layer), emit)
 	defer b.close()
-	var err error
 	if b.policy, err = s.policy(r); err != nil {
 		return nil, nil, err
 	}
 	if err := b.mount(ctx); err != nil {
 		return nil, nil, err
+	}
+	if c != nil && layer != nil {
+		if err := b.mountPackages(layer); err != nil {
+			return nil, nil, err
+		}
 	}
 	message, ok := b.program()
 	if !ok { // a mistake in the source: nothing runs
@@ -255,7 +264,11 @@ func (s *Service) Validate(r *Request) error {
 	invalid := func(field, format string, a ...any) {
 		errs = append(errs, &InvalidError{field, fmt.Sprintf(format, a...)})
 	}
-	if s.language(r.Language) == nil {
+	if l := s.language(r.Language); l != nil {
+		if err := l.checkPackages(r); err != nil {
+			errs = append(errs, err)
+		}
+	} else {
 		invalid("/language", "%q is not one of the languages of this server: %s", r.Language, s.languageNames())
 	}
 	switch {

@@ -41,7 +41,8 @@ var (
 )
 
 // NewState is where a session starts: the warm image of a language, and the
-// request's files. Of the request, Language, Files, Limits and Tenant count.
+// request's files and packages. Of the request, Language, Files, Packages,
+// Limits and Tenant count.
 //
 // # Errors
 //
@@ -56,10 +57,20 @@ func (s *Service) NewState(ctx context.Context, r Request) (*State, error) {
 	if l.program() == nil {
 		return nil, l.unprepared()
 	}
-	b := newSandbox(s, l, &r, s.limits(l, r.Limits), nil, nil)
+	limits := s.limits(l, r.Limits)
+	layer, err := s.packageLayer(ctx, l, &r, limits, nil)
+	if err != nil {
+		return nil, err
+	}
+	b := newSandbox(s, l, &r, limits, nil, l.base(), nil)
 	defer b.close()
 	if err := b.mount(ctx); err != nil {
 		return nil, err
+	}
+	if layer != nil {
+		if err := b.mountPackages(layer); err != nil {
+			return nil, err
+		}
 	}
 	return &State{language: l, system: b.wasi, files: b.files}, nil
 }

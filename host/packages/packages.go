@@ -21,7 +21,7 @@ import (
 )
 
 // MountPoint is where guests find packages.
-const MountPoint = "/usr/local/lib/packages"
+const MountPoint = "/opt/site-packages"
 
 // Errors of a Store. A [*RequestError] is the fault of who asked.
 var (
@@ -45,7 +45,7 @@ type Config struct {
 	// Version of the guest's Python, as 3.15; needed.
 	Version string
 	// Provided are the packages that the guest has, with their versions, by
-	// normalized name.
+	// name.
 	Provided map[string]string
 	// Pip is the command line that runs pip; default python3 -m pip.
 	Pip []string
@@ -109,6 +109,11 @@ func New(config Config) (*Store, error) {
 		return nil, err
 	}
 	config.Folder = folder
+	provided := make(map[string]string, len(config.Provided))
+	for name, version := range config.Provided {
+		provided[Normalize(name)] = version
+	}
+	config.Provided = provided
 	s := &Store{config: config, pip: make(chan struct{}, 1), waiting: map[string]int{}, layers: map[string]*vfs.Layer{}}
 	salt, err := json.Marshal([]any{format, config.Version, config.Provided}) // maps are sorted
 	if err != nil {
