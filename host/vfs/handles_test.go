@@ -499,3 +499,18 @@ func BenchmarkStatInLayer(b *testing.B) {
 		tree.StatAt(Root, "usr/local/lib/python315.zip/json/m77.py", true)
 	}
 }
+
+func BenchmarkWriteSequentially(b *testing.B) {
+	part := make([]byte, 64<<10)
+	b.SetBytes(32 << 20)
+	b.ReportAllocs()
+	for b.Loop() {
+		tree := New(Options{})
+		ino, _, _ := tree.OpenAt(Root, "tmp/f", OpenCreate)
+		for at := int64(0); at < 32<<20; at += int64(len(part)) {
+			if code := tree.WriteAt(ino, part, at); code != "" {
+				b.Fatal(code)
+			}
+		}
+	}
+}

@@ -442,8 +442,13 @@ func (t *Tree) resize(n *node, length int) {
 		copy(n.data, old)
 	case length <= len(old):
 		n.data = old[:length]
+	case length <= cap(old):
+		n.data = old[:length]
+		clear(n.data[len(old):])
 	default:
-		n.data = append(old, make([]byte, length-len(old))...)
+		// Doubled, as often as a file that is written in parts grows.
+		n.data = make([]byte, length, max(length, int(min(2*int64(len(old)), t.limits.Bytes))))
+		copy(n.data, old)
 	}
 	n.shared, n.lent, n.seal = false, false, nil
 }
