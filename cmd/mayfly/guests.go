@@ -45,6 +45,11 @@ func (cmd *guestsCommand) Run(ctx context.Context, c console) error {
 		if err != nil {
 			return err
 		}
+		if g.layer != nil {
+			if _, err := g.layer(ctx, cmd.Cache, progress); err != nil {
+				return err
+			}
+		}
 		list = append(list, guestStatus{p.Name(), g.language.Names, g.language.Version, p.Digest(), engineName(e.Info()), time.Since(start).Milliseconds()})
 		if err := p.Close(); err != nil {
 			return err

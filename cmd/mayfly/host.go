@@ -7,27 +7,52 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"time"
 
+	"mayfly/guests/python"
 	"mayfly/guests/quickjs"
 	"mayfly/host/bundle"
 	"mayfly/host/egress"
 	"mayfly/host/execution"
+	"mayfly/host/vfs"
 	"mayfly/runtime/engine"
 	"mayfly/runtime/isolate"
 )
 
-// guests are the guests of this program, with the language that each is for.
+// guests are the guests of this program, with the language that each is for, in
+// the order in which a server makes them ready.
 var guests = []guest{
 	{"javascript", quickjs.Guest{}, execution.Language{
 		Names: []string{"javascript", "typescript"}, Version: quickjs.Version(), Image: "quickjs", Builtin: quickjs.Builtin,
-	}},
+		Dialect: execution.JavaScript,
+	}, nil},
+	{"python", python.Guest{}, execution.Language{
+		Names: []string{"python"}, Version: python.Version(), Image: "python", Dialect: execution.Python,
+		// What a program changes of the image counts too: with the packages
+		// that are in it, that is more than a script's own data.
+		Defaults: execution.Limits{MemoryBytes: 256 << 20},
+	}, python.Layer},
 }
 
+// A guest is one of guests.
 type guest struct {
 	name     string
 	guest    isolate.Guest
 	language execution.Language
+	// layer is the guest's own part of the file system; nil if it has none.
+	layer func(ctx context.Context, cache string, progress isolate.Progress) (*vfs.Layer, error)
+}
+
+// guestOf is the guest for a language, by any of its names.
+func guestOf(language string) (guest, bool) {
+	for _, g := range guests {
+		if slices.Contains(g.language.Names, language) {
+			return g, true
+		}
+	}
+	return guest{}, false
 }
 
 // host is all that runs executions.
@@ -37,6 +62,7 @@ type host struct {
 	service *execution.Service
 	cache   string
 	log     *slog.Logger
+	guests  []guest
 
 	programs []*isolate.Program
 }
@@ -51,13 +77,13 @@ type transformCommand struct{}
 // Run transforms what it is sent until there is no more.
 func (transformCommand) Run() error { return bundle.Work(os.Stdin, os.Stdout) }
 
-// newHost makes a host without programs: see prepare.
-func newHost(s *engineSettings, objects execution.Objects, config execution.Config, log *slog.Logger) (*host, error) {
+// newHost makes a host for some guests, without programs: see prepare.
+func newHost(s *engineSettings, guests []guest, objects execution.Objects, config execution.Config, log *slog.Logger) (*host, error) {
 	allowed, err := s.prefixes()
 	if err != nil {
 		return nil, err
 	}
-	h := &host{cache: s.Cache, log: log}
+	h := &host{cache: s.Cache, log: log, guests: guests}
 	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(s.Cache, "code")}); err != nil {
 		return nil, fmt.Errorf("%w: --cache names the directory", err)
 	}
@@ -86,21 +112,31 @@ func newHost(s *engineSettings, objects execution.Objects, config execution.Conf
 	return h, nil
 }
 
-// prepare makes all guests ready, one after the other.
+// prepare makes the host's guests ready, one after the other: each serves as
+// soon as it is, and the preparation of several at once would need the memory
+// of all.
 func (h *host) prepare(ctx context.Context, progress isolate.Progress) error {
 	if !h.engine.Info().Tuned {
 		h.log.Info("this build uses the stock engine, which is correct but about half as fast; make build makes the tuned one")
 	}
-	for _, g := range guests {
+	for _, g := range h.guests {
 		start := time.Now()
 		p, err := isolate.Prepare(ctx, h.engine, g.guest, h.cache, progress)
 		if err != nil {
 			return err
 		}
 		h.programs = append(h.programs, p)
-		if err := h.service.Install(g.name, p); err != nil {
+		var layer *vfs.Layer
+		if g.layer != nil {
+			if layer, err = g.layer(ctx, h.cache, progress); err != nil {
+				return err
+			}
+		}
+		if err := h.service.Install(g.name, p, layer); err != nil {
 			return err
 		}
+		// What preparation took is garbage now, and can be a gigabyte.
+		debug.FreeOSMemory()
 		h.log.Debug("guest ready", "guest", p.Name(), "took", time.Since(start).Round(time.Millisecond), "image", p.Digest()[:12])
 	}
 	return nil

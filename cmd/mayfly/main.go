@@ -1,4 +1,4 @@
-// Command mayfly runs untrusted JavaScript and TypeScript in isolates: as a
+// Command mayfly runs untrusted JavaScript, TypeScript and Python in isolates: as a
 // server with a REST endpoint, or one program from the command line.
 package main
 
@@ -79,7 +79,7 @@ func execute(ctx context.Context, args []string, c console) int {
 	exited := -1
 	parser, err := kong.New(&cli,
 		kong.Name("mayfly"),
-		kong.Description("Runs untrusted JavaScript and TypeScript in isolates that cost microseconds."),
+		kong.Description("Runs untrusted JavaScript, TypeScript and Python in isolates that cost microseconds."),
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),

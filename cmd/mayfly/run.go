@@ -19,9 +19,9 @@ import (
 
 // runCommand is mayfly run.
 type runCommand struct {
-	File       string            `arg:"" help:"Program to run (.js, .mjs, .jsx, .ts, .tsx); - reads it from standard input."`
+	File       string            `arg:"" help:"Program to run (.js, .mjs, .jsx, .ts, .tsx, .py); - reads it from standard input."`
 	Args       []string          `arg:"" optional:"" passthrough:"" help:"Arguments of the program; those that begin with a dash come after --."`
-	Language   string            `help:"Language of a program from standard input." default:"javascript" enum:"javascript,typescript"`
+	Language   string            `help:"Language of a program from standard input." default:"javascript" enum:"javascript,typescript,python"`
 	Input      string            `help:"Value of input, as JSON; @FILE reads it from a file." placeholder:"JSON"`
 	Files      []string          `name:"file" help:"File to mount: PATH, or PATH=NAME to give it another name." placeholder:"PATH"`
 	Stdin      string            `help:"File that is the program's standard input; - for this command's own." placeholder:"FILE"`
@@ -46,7 +46,7 @@ var outcomeCodes = map[execution.Outcome]int{
 
 // Help is the long help of mayfly run.
 func (cmd *runCommand) Help() string {
-	return `The exit code is the program's own: 0, what it gave to process.exit, or 1 after an error that
+	return `The exit code is the program's own: 0, what it gave to process.exit or sys.exit, or 1 after an error that
 nobody caught. A program that did not end by itself: 101 exceededCpu, 102 exceededWallTime,
 103 exceededMemory, 104 exceededOutput, 105 exceededSubrequests, 106 canceled, 107 loadShed,
 108 internalError. 125: mayfly itself failed, 2: bad flags or arguments.`
@@ -68,9 +68,10 @@ func (cmd *runCommand) run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
+	needed, _ := guestOf(request.Language) // one of the flag's, or a file's
 	artifacts := &folder{path: cmd.Artifacts}
 	defaults, caps := cmd.limits()
-	h, err := newHost(&cmd.engineSettings, artifacts, execution.Config{Defaults: defaults, Caps: caps}, newLog(c.err, cmd.level()))
+	h, err := newHost(&cmd.engineSettings, []guest{needed}, artifacts, execution.Config{Defaults: defaults, Caps: caps}, newLog(c.err, cmd.level()))
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,11 @@ func indentStack(e *execution.Error) string {
 
 // request makes the request that the flags describe.
 func (cmd *runCommand) request(c console) (*execution.Request, error) {
-	r := &execution.Request{Language: cmd.Language, Env: cmd.Env, Args: cmd.Args, Artifacts: cmd.Keep}
+	language := cmd.Language
+	if strings.EqualFold(filepath.Ext(cmd.File), ".py") {
+		language = "python"
+	}
+	r := &execution.Request{Language: language, Env: cmd.Env, Args: cmd.Args, Artifacts: cmd.Keep}
 	for i, a := range r.Args {
 		if a == "--" {
 			r.Args = slices.Delete(r.Args, i, i+1)

@@ -12,6 +12,7 @@ import (
 
 	"mayfly/api"
 	"mayfly/host/execution"
+	"mayfly/host/session"
 	objects "mayfly/storage/fs"
 	"mayfly/storage/meta"
 )
@@ -39,7 +40,8 @@ type serverSettings struct {
 	Origins        []string      `help:"Web origins that may call the API." placeholder:"ORIGIN" env:"MAYFLY_ORIGINS"`
 	Keep           time.Duration `help:"How long executions and artifacts are kept; 0: for ever." default:"168h" env:"MAYFLY_KEEP"`
 	MaxBody        size          `help:"Largest request body." default:"16MiB" env:"MAYFLY_MAX_BODY"`
-	ShutdownGrace  time.Duration `help:"How long running executions may take to end at shutdown." default:"10s" env:"MAYFLY_SHUTDOWN_GRACE"`
+	sessionSettings
+	ShutdownGrace time.Duration `help:"How long running executions may take to end at shutdown." default:"10s" env:"MAYFLY_SHUTDOWN_GRACE"`
 }
 
 // serveCommand is mayfly serve.
@@ -79,16 +81,21 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	}
 
 	defaults, caps := cmd.limits()
-	h, err := newHost(&cmd.engineSettings, artifacts, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep}, log)
+	h, err := newHost(&cmd.engineSettings, cmd.guests(), artifacts, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep}, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
+	sessions, err := session.Open(ctx, cmd.sessionConfig(h, records, artifacts, log))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sessions.Close()) }()
 	server, err := api.New(api.Options{
-		Executor: h.service, Store: records, Objects: artifacts,
+		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
-		Registry: newRegistry(h.runtime), Log: log, Version: version,
+		Registry: newRegistry(h.runtime, sessions), Log: log, Version: version,
 	})
 	if err != nil {
 		return usageError{err}
@@ -103,27 +110,48 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	fmt.Fprintf(c.err, "mayfly listens on http://%s (API documentation at /docs)\n", server.Addr())
 
 	// The first requests are answered while the guests are made ready.
-	progress, finish := newProgress(c.err)
-	start := time.Now()
-	if err = h.prepare(ctx, progress); err == nil {
-		finish()
-		fmt.Fprintf(c.err, "ready after %v\n", time.Since(start).Round(time.Millisecond))
-		sweep := time.NewTicker(time.Minute)
-		defer sweep.Stop()
-	serving:
-		for {
-			select {
-			case <-ctx.Done():
+	ready := make(chan error, 1)
+	preparing, stopPreparing := context.WithCancel(ctx)
+	defer stopPreparing()
+	go func() {
+		progress, finish := newProgress(c.err)
+		defer finish()
+		start := time.Now()
+		err := h.prepare(preparing, progress)
+		if finish(); err == nil {
+			fmt.Fprintf(c.err, "ready after %v\n", time.Since(start).Round(time.Millisecond))
+		}
+		ready <- err
+	}()
+	sweep := time.NewTicker(time.Minute)
+	defer sweep.Stop()
+	prepared := false
+serving:
+	for {
+		select {
+		case <-ctx.Done():
+			break serving
+		case err = <-served:
+			stopPreparing()
+			if !prepared {
+				<-ready
+			}
+			return err
+		case err = <-ready:
+			prepared = true
+			if err != nil {
 				break serving
-			case err = <-served:
-				return err
-			case <-sweep.C:
-				if err := cmd.sweep(ctx, records, files, artifacts); err != nil && ctx.Err() == nil {
-					log.Error("sweep of what has expired", "err", err)
-				}
+			}
+		case <-sweep.C:
+			if err := cmd.sweep(ctx, records, files, artifacts); err != nil && ctx.Err() == nil {
+				log.Error("sweep of what has expired", "err", err)
 			}
 		}
-	} else if ctx.Err() != nil {
+	}
+	if stopPreparing(); !prepared {
+		<-ready
+	}
+	if ctx.Err() != nil {
 		err = nil
 	}
 	log.Info("stopping")

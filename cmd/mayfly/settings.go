@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type cacheSettings struct {
 // engineSettings shape the runtime, for serve and run.
 type engineSettings struct {
 	cacheSettings
+	Languages    []string `help:"Languages to serve; leave out those that are not needed, and they need not be prepared." default:"javascript,python" enum:"javascript,python" env:"MAYFLY_LANGUAGES"`
 	Processors   int      `help:"Guests that run at once; 0: one for each core." default:"0" env:"MAYFLY_PROCESSORS"`
 	MemoryBudget size     `help:"Resident memory above which nothing is admitted; 0: three quarters of the machine's." default:"0" env:"MAYFLY_MEMORY_BUDGET"`
 	AllowEval    bool     `help:"Let programs use eval and new Function." env:"MAYFLY_ALLOW_EVAL"`
@@ -38,6 +40,17 @@ func (s *engineSettings) level() slog.Level {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(s.LogLevel)) // one of the enum
 	return l
+}
+
+// guests are those of the languages to serve.
+func (s *engineSettings) guests() []guest {
+	var list []guest
+	for _, g := range guests {
+		if slices.Contains(s.Languages, g.name) {
+			list = append(list, g)
+		}
+	}
+	return list
 }
 
 func (s *engineSettings) prefixes() ([]netip.Prefix, error) {
@@ -60,7 +73,7 @@ func (s *engineSettings) prefixes() ([]netip.Prefix, error) {
 type limitSettings struct {
 	DefaultCPU    time.Duration `help:"Processor time of an execution that asks for none." default:"5s" env:"MAYFLY_DEFAULT_CPU"`
 	DefaultWall   time.Duration `help:"Wall time of an execution that asks for none." default:"30s" env:"MAYFLY_DEFAULT_WALL"`
-	DefaultMemory size          `help:"Memory of an execution that asks for none." default:"128MiB" env:"MAYFLY_DEFAULT_MEMORY"`
+	DefaultMemory size          `help:"Memory of an execution that asks for none; 0: 128MiB for JavaScript, 256MiB for Python." default:"0" env:"MAYFLY_DEFAULT_MEMORY"`
 	DefaultOutput size          `help:"Output of an execution that asks for none." default:"1MiB" env:"MAYFLY_DEFAULT_OUTPUT"`
 	MaxCPU        time.Duration `name:"max-cpu" help:"The most processor time that a request may ask for." default:"60s" env:"MAYFLY_MAX_CPU"`
 	MaxWall       time.Duration `help:"The most wall time that a request may ask for." default:"5m" env:"MAYFLY_MAX_WALL"`
