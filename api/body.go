@@ -30,6 +30,11 @@ func (s *Server) readBody(r *http.Request) (*buffer, *Problem) {
 	if p := checkBodyType(r); p != nil {
 		return nil, p
 	}
+	return s.readAll(r)
+}
+
+// readAll reads a body into a buffer that the caller releases.
+func (s *Server) readAll(r *http.Request) (*buffer, *Problem) {
 	most := s.options.MaxBody
 	if r.ContentLength > most {
 		return nil, newProblem(tooLarge, "The body must not exceed %d bytes.", most)

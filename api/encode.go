@@ -254,12 +254,16 @@ func appendRuntime(b []byte, r *execution.Runtime) []byte {
 }
 
 // appendAsked appends what the record keeps of the request: the members
-// runtime and metadata, as an object.
-func appendAsked(b []byte, runtime *execution.Runtime, metadata map[string]string) []byte {
+// runtime, metadata and, if there is one, session, as an object.
+func appendAsked(b []byte, runtime *execution.Runtime, metadata map[string]string, session string) []byte {
 	b = append(b, `{"runtime":`...)
 	b = appendRuntime(b, runtime)
 	b = append(b, `,"metadata":`...)
 	b = appendStringMap(b, metadata)
+	if session != "" {
+		b = append(b, `,"session":`...)
+		b = appendString(b, session)
+	}
 	return append(b, '}')
 }
 

@@ -17,6 +17,17 @@ import (
 
 // postExecution runs a program: POST /v1/executions.
 func (s *Server) postExecution(c echo.Context, who principal) error {
+	return s.run(c, who, "")
+}
+
+// A call is a request, and the session that it runs in; empty: none.
+type call struct {
+	execution.Request
+	session string
+}
+
+// run runs what is posted, in a session if one is named.
+func (s *Server) run(c echo.Context, who principal, session string) error {
 	r := c.Request()
 	if s.draining.Load() {
 		return newProblem(shuttingDown, "The server takes no new executions.").after(time.Second)
@@ -30,12 +41,12 @@ func (s *Server) postExecution(c echo.Context, who principal) error {
 		return problem
 	}
 	defer body.release()
-	request, problem := s.decodeRequest(r.Context(), body.b, who)
+	request, problem := s.decodeRequest(r.Context(), body.b, who, session)
 	if problem != nil {
 		return problem
 	}
 	id := s.options.Store.NewID()
-	once, done, err := s.claim(c, request.Tenant, id, body.b)
+	once, done, err := s.claim(c, request, id, body.b)
 	if done || err != nil {
 		return err
 	}
@@ -63,6 +74,9 @@ func (s *Server) refusal(err error) *Problem {
 	var problem *Problem
 	if !errors.As(err, &problem) {
 		problem = executorProblem(err)
+		if problem == nil {
+			problem = s.sessionProblem(err)
+		}
 	}
 	if problem != nil {
 		s.metrics.refused.WithLabelValues(problem.Type[len(problemTypePrefix):]).Inc()
@@ -71,14 +85,29 @@ func (s *Server) refusal(err error) *Problem {
 }
 
 // decodeRequest makes a request of a body, in the name of who asks.
-func (s *Server) decodeRequest(ctx context.Context, body []byte, who principal) (*execution.Request, *Problem) {
+func (s *Server) decodeRequest(ctx context.Context, body []byte, who principal, session string) (*call, *Problem) {
 	d := &decoder{}
+	d.request.session = session
 	d.decode(body)
+	if problem := s.checkDecoded(ctx, d, who); problem != nil {
+		return nil, problem
+	}
+	if session != "" {
+		if err := s.options.Sessions.Complete(who.tenant, session, &d.request.Request); err != nil {
+			return nil, s.sessionProblem(err)
+		}
+	}
+	return &d.request, nil
+}
+
+// checkDecoded finishes a request that was decoded, in the name of who asks,
+// and says what is wrong with it.
+func (s *Server) checkDecoded(ctx context.Context, d *decoder, who principal) *Problem {
 	if d.err != nil {
 		line, column, message := d.place()
 		p := newProblem(invalidJSON, "Line %d, column %d: %s.", line, column, message)
 		p.Errors = []FieldError{{Detail: message}}
-		return nil, p
+		return p
 	}
 	request := &d.request
 	switch {
@@ -94,25 +123,25 @@ func (s *Server) decodeRequest(ctx context.Context, body []byte, who principal) 
 		ref := request.Files[i].Artifact
 		found, err := s.hasArtifact(ctx, who.tenant, ref)
 		if err != nil {
-			return nil, newProblem(internalFault, "The artifact of file %d could not be looked up.", i)
+			return newProblem(internalFault, "The artifact of file %d could not be looked up.", i)
 		}
 		if !found && ref.Execution != "" && ref.Name != "" {
 			d.failAt(fmt.Sprintf("/files/%d/artifact", i), "there is no such artifact")
 		}
 	}
 	if len(d.errors) > 0 {
-		return nil, invalid(d.errors)
+		return invalid(d.errors)
 	}
-	return request, nil
+	return nil
 }
 
 // runSync answers with the ended execution.
-func (s *Server) runSync(c echo.Context, id string, request *execution.Request, once *idempotent) error {
+func (s *Server) runSync(c echo.Context, id string, request *call, once *idempotent) error {
 	// The end of the connection cancels, and so does the server's.
 	ctx, cancel := context.WithCancelCause(c.Request().Context())
 	defer cancel(nil)
 	x := s.begin(id, request, false, cancel)
-	result, err := s.execute(ctx, x, *request)
+	result, err := s.execute(ctx, x, request)
 	if err != nil {
 		s.abandon(x, err)
 		return err
@@ -130,8 +159,8 @@ func (s *Server) runSync(c echo.Context, id string, request *execution.Request, 
 }
 
 // runAsync answers at once, and leaves the execution to the background.
-func (s *Server) runAsync(c echo.Context, id string, request *execution.Request, once *idempotent) error {
-	if err := s.options.Executor.Validate(request); err != nil {
+func (s *Server) runAsync(c echo.Context, id string, request *call, once *idempotent) error {
+	if err := s.options.Executor.Validate(&request.Request); err != nil {
 		return err
 	}
 	x, ctx, err := s.beginBackground(id, request)
@@ -153,7 +182,7 @@ func (s *Server) runAsync(c echo.Context, id string, request *execution.Request,
 	}
 	s.work.Go(func() {
 		defer func() { <-s.async }()
-		result, err := s.execute(ctx, x, *request)
+		result, err := s.execute(ctx, x, request)
 		x.cancel(nil)
 		if err != nil {
 			s.refusal(err)
@@ -170,7 +199,7 @@ func (s *Server) runAsync(c echo.Context, id string, request *execution.Request,
 
 // beginBackground registers a run that has a goroutine of its own, and takes
 // one of the places for such.
-func (s *Server) beginBackground(id string, request *execution.Request) (*run, context.Context, error) {
+func (s *Server) beginBackground(id string, request *call) (*run, context.Context, error) {
 	select {
 	case s.async <- struct{}{}:
 	default:

@@ -326,7 +326,7 @@ func TestInterrupted(t *testing.T) {
 	s := newTestServer(t, nil)
 	store := s.options.Store.(*meta.Store)
 	id := store.NewID()
-	asked := appendAsked(nil, s.runtimeOf("javascript"), map[string]string{"k": "v"})
+	asked := appendAsked(nil, s.runtimeOf("javascript"), map[string]string{"k": "v"}, "")
 	if err := store.Record(t.Context(), meta.Execution{ID: id, Tenant: "a", Status: meta.Running, CreatedAt: time.Now(), Request: asked}); err != nil {
 		t.Fatal(err)
 	}

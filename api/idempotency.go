@@ -58,8 +58,8 @@ type idempotent struct {
 
 // claim asks for the right to do the work of a request's idempotency key.
 // done says that the request has been answered: it was a repetition.
-func (s *Server) claim(c echo.Context, tenant, id string, body []byte) (once *idempotent, done bool, err error) {
-	r := c.Request()
+func (s *Server) claim(c echo.Context, request *call, id string, body []byte) (once *idempotent, done bool, err error) {
+	r, tenant := c.Request(), request.Tenant
 	values := r.Header["Idempotency-Key"]
 	if len(values) == 0 {
 		return nil, false, nil
@@ -75,6 +75,9 @@ func (s *Server) claim(c echo.Context, tenant, id string, body []byte) (once *id
 	}
 	once = &idempotent{s, pending}
 	hash := sha256.Sum256(body)
+	if request.session != "" { // the same body in another session is another request
+		hash = sha256.Sum256(append(hash[:], request.session...))
+	}
 	for range 2 {
 		found, err := s.options.Store.ClaimKey(r.Context(), tenant, key, hash, id)
 		if err != nil {

@@ -86,7 +86,7 @@ func hostName(host string) string {
 }
 
 var (
-	corsMethods = "GET, HEAD, POST"
+	corsMethods = "GET, HEAD, POST, PUT, DELETE"
 	corsFields  = "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-API-Key"
 	corsExposed = "Location, Retry-After, Idempotency-Replayed, Preference-Applied"
 )

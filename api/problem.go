@@ -52,6 +52,8 @@ const (
 	methodNotAllowed   problemKind = "method-not-allowed"
 	notAcceptable      problemKind = "not-acceptable"
 	idempotencyInUse   problemKind = "idempotency-key-in-use"
+	unusableState      problemKind = "unusable-state"
+	restarted          problemKind = "session-restarted"
 	tooLarge           problemKind = "too-large"
 	bodyTimeout        problemKind = "body-timeout"
 	unsupportedMedia   problemKind = "unsupported-media-type"
@@ -79,6 +81,8 @@ var problemKinds = map[problemKind]struct {
 	notAcceptable:     {http.StatusNotAcceptable, "None of the accepted media types can be produced"},
 	bodyTimeout:       {http.StatusRequestTimeout, "The body came too slowly"},
 	idempotencyInUse:  {http.StatusConflict, "A request with this idempotency key is in flight"},
+	unusableState:     {http.StatusConflict, "The stored state can't be used here"},
+	restarted:         {http.StatusConflict, "The session was restarted"},
 	tooLarge:          {http.StatusRequestEntityTooLarge, "The body is too large"},
 	unsupportedMedia:  {http.StatusUnsupportedMediaType, "The body's media type is not supported"},
 	idempotencyReused: {http.StatusUnprocessableEntity, "The idempotency key was used for another request"},

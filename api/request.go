@@ -33,7 +33,7 @@ type decoder struct {
 	reader
 	pointer []byte // of the value being read, a JSON pointer
 	errors  []FieldError
-	request execution.Request
+	request call
 	seen    uint32 // members of the request itself
 	refs    []int  // files that are artifacts, by index
 	room    [64]byte
@@ -89,6 +89,7 @@ func (d *decoder) decode(body []byte) {
 		return
 	}
 	switch {
+	case d.seen&seenLanguage == 0 && d.request.session != "":
 	case d.seen&seenLanguage == 0:
 		d.failAt("/language", "required: a language of /v1/runtimes")
 	case d.request.Language == "" && len(d.errors) == 0:

@@ -142,11 +142,11 @@ func (rs *runs) each(f func(*run)) {
 }
 
 // begin registers a run of a request. The caller must end it by settle.
-func (s *Server) begin(id string, request *execution.Request, replayed bool, cancel context.CancelCauseFunc) *run {
+func (s *Server) begin(id string, request *call, replayed bool, cancel context.CancelCauseFunc) *run {
 	now := s.options.Now().UTC().Truncate(time.Millisecond)
 	x := &run{id: id, tenant: request.Tenant, createdAt: now, replayed: replayed, cancel: cancel,
 		events: make([]execution.Event, 0, 4)} // most have a result, usage and end
-	x.asked = appendAsked(make([]byte, 0, 256), s.runtimeOf(request.Language), request.Metadata)
+	x.asked = appendAsked(make([]byte, 0, 256), s.runtimeOf(request.Language), request.Metadata, request.session)
 	if s.options.Keep > 0 {
 		x.expiresAt = now.Add(s.options.Keep)
 	}
@@ -156,7 +156,7 @@ func (s *Server) begin(id string, request *execution.Request, replayed bool, can
 
 // execute runs a request. Its error is one that the client can do something
 // about, or a *Problem; what else goes wrong is an internalError.
-func (s *Server) execute(ctx context.Context, x *run, request execution.Request) (result *execution.Result, err error) {
+func (s *Server) execute(ctx context.Context, x *run, request *call) (result *execution.Result, err error) {
 	language := s.knownLanguage(request.Language)
 	x.mu.Lock()
 	x.running = true
@@ -171,11 +171,15 @@ func (s *Server) execute(ctx context.Context, x *run, request execution.Request)
 	}()
 	s.metrics.running.Inc()
 	defer s.metrics.running.Dec()
-	result, err = s.options.Executor.Execute(ctx, x.id, request, x.emit)
+	if request.session != "" {
+		result, err = s.options.Sessions.Execute(ctx, x.tenant, request.session, x.id, request.Request, x.emit)
+	} else {
+		result, err = s.options.Executor.Execute(ctx, x.id, request.Request, x.emit)
+	}
 	switch {
 	case err == nil:
 		return result, nil
-	case executorProblem(err) != nil:
+	case executorProblem(err) != nil || request.session != "" && s.sessionProblem(err) != nil:
 		return nil, err
 	case ctx.Err() != nil:
 		return &execution.Result{Outcome: execution.Canceled, ExitCode: 1,

@@ -248,6 +248,13 @@ func (s *Server) routes() {
 	get("/v1/executions/:id/events", s.authenticated(s.getEvents))
 	get("/v1/executions/:id/artifacts", s.authenticated(s.listArtifacts))
 	get("/v1/executions/:id/artifacts/*", s.getArtifact)
+	for _, route := range s.sessionRoutes() {
+		handler := s.counted(s.authenticated(s.withSessions(route.handler)))
+		e.Add(route.method, route.path, handler)
+		if route.method == http.MethodGet {
+			e.HEAD(route.path, handler)
+		}
+	}
 	e.POST("/v1/executions", s.counted(s.authenticated(s.postExecution)))
 	e.POST("/v1/executions/:id/cancel", s.counted(s.authenticated(s.cancelExecution)))
 }

@@ -131,7 +131,7 @@ func (s *Server) unfollow(x *run) {
 }
 
 // runStream answers with the events of the execution as they happen.
-func (s *Server) runStream(c echo.Context, id string, request *execution.Request, once *idempotent, form format) error {
+func (s *Server) runStream(c echo.Context, id string, request *call, once *idempotent, form format) error {
 	x, ctx, err := s.beginBackground(id, request)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (s *Server) runStream(c echo.Context, id string, request *execution.Request
 	x.attended = true
 	s.work.Go(func() {
 		defer func() { <-s.async }()
-		result, err := s.execute(ctx, x, *request)
+		result, err := s.execute(ctx, x, request)
 		x.cancel(nil)
 		if err != nil {
 			s.abandon(x, err)
