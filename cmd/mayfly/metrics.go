@@ -4,12 +4,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"mayfly/host/session"
 	"mayfly/runtime/isolate"
 )
 
-// newRegistry has the metrics of the process and of the runtime; the API adds
+// newRegistry has the metrics of the process, of the runtime and of sessions; the API adds
 // those of requests.
-func newRegistry(r *isolate.Runtime) *prometheus.Registry {
+func newRegistry(r *isolate.Runtime, sessions *session.Service) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, m := range []struct {
@@ -25,6 +26,17 @@ func newRegistry(r *isolate.Runtime) *prometheus.Registry {
 		{"mayfly_memory_budget_bytes", "Resident memory above which nothing is admitted.", func(s isolate.Stats) float64 { return float64(s.Budget) }},
 	} {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return m.value(r.Stats()) }))
+	}
+	for _, m := range []struct {
+		name, help string
+		value      func(session.Stats) float64
+	}{
+		{"mayfly_sessions", "Sessions, on disk and in memory.", func(s session.Stats) float64 { return float64(s.Sessions) }},
+		{"mayfly_sessions_resident", "Sessions whose state is in memory.", func(s session.Stats) float64 { return float64(s.Resident) }},
+		{"mayfly_sessions_resident_bytes", "What the states in memory hold; what is shared counts in each.", func(s session.Stats) float64 { return float64(s.Bytes) }},
+		{"mayfly_sessions_budget_bytes", "Above it states are on disk only.", func(s session.Stats) float64 { return float64(s.Budget) }},
+	} {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return m.value(sessions.Stats()) }))
 	}
 	return registry
 }
