@@ -25,10 +25,16 @@ def install():
     threads()
     pools()
     processes()
+    os.abort = abort
     missing(os, PROCESSES, "fork", "forkpty", "system", "execv", "execve", "execvp", "execvpe", "execl", "execle",
             "execlp", "execlpe", "spawnl", "spawnle", "spawnlp", "spawnlpe", "spawnv", "spawnve", "spawnvp", "spawnvpe",
             "posix_spawn", "posix_spawnp", "kill", "killpg", "wait", "waitpid", "pipe", "pipe2")
     missing(signal, ALARMS, "alarm", "setitimer", "getitimer", "pause", "sigwait", "siginterrupt")
+
+
+def abort():
+    """os.abort: ends the program with the status of SIGABRT."""
+    os._exit(134)
 
 
 def missing(module, why, *names):

@@ -16,12 +16,13 @@ from . import net
 
 net.install()  # before anything imports socket
 
-from . import cell, display, errors, fresh, host, loop, memory, op, platform, stdio
+from . import cell, display, errors, fresh, host, loop, net_operations, memory, op, platform, stdio
 
 RUN, PREPARE, INVOKE, CELL = op.EVENT_RUN, op.EVENT_PREPARE, op.EVENT_INVOKE, op.EVENT_CELL
 
 FETCH = b"\3"  # the frame that fetches the event
 EVENT = FETCH  # boot adds what the host is told of memory
+PACKAGES = "/opt/site-packages"  # where packages are that were asked for
 HOME = "/workspace"  # the working directory of the image
 
 # Given up when memory runs out, so that this can be said.
@@ -31,30 +32,29 @@ RESERVE_SIZE = 256 << 10
 
 def go():
     """One event, from its start to the answer."""
-    name = None
+    kind = name = code = None
     try:
-        try:
-            answer = door(EVENT)
-            if answer[0]:
-                raise RuntimeError("there is no event to fetch")
-            kind, = unpack_from("<I", answer, 1)
-            if kind != RUN and kind != CELL:
-                raise NotImplementedError(f"Python has no event {kind}")
-            source, name = begin(answer, kind == RUN)
-            namespace = cell.begin(kind == RUN)
-            if kind == RUN:
-                namespace["__file__"] = os.path.join(os.getcwd(), name)
-            cell.keep_source(name, source)
-            cell.show(cell.evaluate(source, name, namespace), namespace)
-            if kind == RUN:
-                end(namespace)
-            stdio.flush()
-            return
-        except BaseException as error:
-            code = failed(error, name, kind)
+        answer = door(EVENT)
+        if answer[0]:
+            raise RuntimeError("there is no event to fetch")
+        kind, = unpack_from("<I", answer, 1)
+        if kind != RUN and kind != CELL:
+            raise NotImplementedError(f"Python has no event {kind}")
+        source, name = begin(answer, kind == RUN)
+        namespace = cell.begin(kind == RUN)
+        if kind == RUN:
+            namespace["__file__"] = os.path.join(os.getcwd(), name)
+        cell.keep_source(name, source)
+        cell.show(cell.evaluate(source, name, namespace), namespace)
+        if kind == RUN:
+            end(namespace)
+        stdio.flush()
+        return
     except BaseException as error:
-        code = None
-        last_resort(error)
+        try:
+            code = failed(error, name, kind)
+        except BaseException:
+            last_resort(error)
     if code is not None:
         host.call(op.EXIT, pack("<I", code))
 
@@ -100,8 +100,11 @@ def begin(message, run):
         sys.argv[:] = [name, *args]
     elif args:
         sys.argv[1:] = args
+    if PACKAGES not in sys.path and os.path.isdir(PACKAGES):
+        sys.path.append(PACKAGES)
     if not first:
         stdio.repair()
+        net_operations.forget()
     if not run:
         name = cell.next_cell()
     try:

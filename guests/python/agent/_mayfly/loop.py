@@ -13,6 +13,9 @@ from .net_peer import ONLY_HTTP
 NOTHING = ("nothing to wait for: every task waits for something that no timer and no operation "
            "under way will bring about")
 
+# How often tasks that wait for nothing are ended, before all is given up.
+MAX_STUCK = 100
+
 # Futures of the operations under way, by id. It is shared by all loops: each
 # future knows its own.
 pending = {}
@@ -21,10 +24,14 @@ pending = {}
 class Selector:
     """What BaseEventLoop waits with."""
 
+    def __init__(self, loop):
+        self.loop = loop
+
     def select(self, timeout):
         if timeout is None:
             if not pending and not net_operations.pending():
-                raise RuntimeError(NOTHING)
+                self.loop._give_up()
+                return ()
             milliseconds = -1.0
         elif timeout > 0:
             milliseconds = timeout * 1000
@@ -47,7 +54,8 @@ class HostLoop(Connections, base_events.BaseEventLoop):
 
     def __init__(self):
         super().__init__()
-        self._selector = Selector()
+        self._selector = Selector(self)
+        self._stuck = 0
 
     def _process_events(self, event_list):
         for settled in event_list:
@@ -55,6 +63,15 @@ class HostLoop(Connections, base_events.BaseEventLoop):
 
     def _write_to_self(self):
         pass
+
+    def _give_up(self):
+        """Ends tasks that wait for nothing: where they wait, so that it shows."""
+        waiting = [task for task in tasks.all_tasks(self) if not task.done()]
+        self._stuck += 1
+        if not waiting or self._stuck > MAX_STUCK:
+            raise RuntimeError(NOTHING)
+        for task in waiting:
+            task.cancel(NOTHING)
 
     def run_forever(self):
         outer = events._get_running_loop()
@@ -65,7 +82,13 @@ class HostLoop(Connections, base_events.BaseEventLoop):
 
     def run_until_complete(self, future):
         if events._get_running_loop() is not self:
-            return super().run_until_complete(future)
+            try:
+                return super().run_until_complete(future)
+            except asyncio.CancelledError as error:
+                if error.args != (NOTHING,):
+                    raise
+                stuck = RuntimeError(NOTHING).with_traceback(error.__traceback__)
+            raise stuck from None
         # Inside of itself: the tasks go on meanwhile.
         made = not asyncio.isfuture(future)
         future = tasks.ensure_future(future, loop=self)

@@ -93,3 +93,28 @@ class Legacy:
 
     def words(self):
         return self.generator.get_state()[1].tobytes()
+
+
+def plug():
+    """Fills the holes that boot has left between what stays: what programs
+    allocate comes from the end of the heap then, page after page, where it
+    would touch a page for each object. What fills them is kept for good; the
+    answer is its size in bytes."""
+    global _plugs
+    kept = _plugs = [None] * MAX_PLUGS
+    end = id(bytes(PLUG_SIZES[0] * 4))
+    n = size = 0
+    for step in PLUG_SIZES:
+        while n < MAX_PLUGS:
+            plug = bytes(step)
+            if id(plug) >= end:
+                break
+            kept[n] = plug
+            n += 1
+            size += step
+    return n, size
+
+
+_plugs = None
+MAX_PLUGS = 1 << 18
+PLUG_SIZES = (*(1 << n for n in range(20, 12, -1)), *range(4096, 0, -8))

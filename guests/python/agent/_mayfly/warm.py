@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 
-from . import blocked, display, fresh, host, loop, op, platform, stdio
+from . import blocked, display, fresh, host, loop, memory, op, platform, stdio
 
 STANDARD = """
     abc argparse array ast asyncio atexit base64 bisect builtins calendar codecs collections collections.abc
@@ -159,3 +159,4 @@ def seal(entry):
     entry.take_over()
     gc.collect()
     gc.freeze()
+    memory.plug()
