@@ -100,7 +100,7 @@ type platform struct {
 	typ, result    string
 	failed         *op.ErrorRecord
 	code           int
-	displays       int
+	displays       [][]byte // messages
 
 	mu     sync.Mutex
 	timers map[uint32]*time.Timer
@@ -187,7 +187,7 @@ func (h *platform) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]
 	case op.Stdin:
 		return h.stdin, true
 	case op.Display:
-		h.displays++
+		h.displays = append(h.displays, append([]byte(nil), in...))
 	case op.Cancel:
 		id := r.U32()
 		iso.Forget(id)
