@@ -53,7 +53,7 @@ func (m *machine) uninterrupt() {
 }
 
 // adopt takes what the agent says with the request for its event, and gives
-// the generators new states.
+// the generators new states, unless the life goes on from a state of its own.
 func (m *machine) adopt(request []byte, port isolate.Port) {
 	m.interrupts = m.interrupts[:0]
 	if len(request) == 0 {
@@ -70,6 +70,9 @@ func (m *machine) adopt(request []byte, port isolate.Port) {
 		if w.at%4 == 0 && inside(m.memory, w.at, 4) {
 			m.interrupts = append(m.interrupts, w)
 		}
+	}
+	if m.resumed {
+		return // a program may have seeded them, and goes on from there
 	}
 	var seed [36]byte
 	answer, ok := port.Call(uint32(op.Random), []byte{32, 0, 0, 0}, seed[:0])

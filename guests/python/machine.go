@@ -52,6 +52,7 @@ type machine struct {
 
 	interrupts  []span // of the life: what Interrupt sets
 	interrupted bool
+	resumed     bool   // generators go on where they were
 	spans       []span // scratch of adopt
 	probe       *probe // while the image is booted
 }
@@ -90,11 +91,12 @@ func (m *machine) Close() error {
 	return nil
 }
 
-// Begin prepares a clone for its one life. Its randomness is fetched by the
-// guest itself, as it starts.
+// Begin prepares a clone for its life. Its generators get new states when the
+// guest fetches its event, unless it goes on from a state of its own.
 func (m *machine) Begin(life isolate.Life) error {
 	m.kind, m.message, m.fetched = 0, nil, false
 	m.interrupts, m.interrupted = m.interrupts[:0], false
+	m.resumed = life.Resumed
 	clear(m.started)
 	limit := m.pages.Get() + uint64(life.MemoryBytes)/engine.PageSize
 	m.pagesLimit.Set(min(limit, uint64(len(m.memory))/engine.PageSize))

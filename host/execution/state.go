@@ -86,15 +86,26 @@ func (st *State) Language() string { return st.language.Names[0] }
 // Speaks says whether cells may be written in a language, by any of its names.
 func (st *State) Speaks(language string) bool { return slices.Contains(st.language.Names, language) }
 
-// Mount is a state with the request's files added.
+// Mount is a state with the request's files and packages added.
 //
 // # Errors
 //
 // One or more [*InvalidError].
 func (s *Service) Mount(ctx context.Context, st *State, r Request) (*State, error) {
+	limits := s.limits(st.language, r.Limits)
+	if err := st.language.checkPackages(&r); err != nil {
+		return nil, err
+	}
+	layer, err := s.packageLayer(ctx, st.language, &r, limits, &Cell{From: st})
+	if err != nil {
+		return nil, err
+	}
 	return st.Edit(func(files *vfs.Tree) error {
-		b := &sandbox{service: s, language: st.language, request: &r, limits: s.limits(st.language, r.Limits), files: files}
-		return b.mount(ctx)
+		b := &sandbox{service: s, language: st.language, request: &r, limits: limits, files: files}
+		if err := b.mount(ctx); err != nil || layer == nil {
+			return err
+		}
+		return b.mountPackages(layer)
 	})
 }
 
@@ -266,7 +277,7 @@ func (c *Cell) had(name string, content []byte) bool {
 // begin makes a job one that starts from the cell's state.
 func (c *Cell) begin(job *isolate.Job) {
 	job.Event = uint32(op.EventCell)
-	job.From, job.Keep = c.From.memory, true
+	job.From, job.Fork, job.Keep = c.From.memory, c.Fresh, true
 }
 
 // stateSlack is how much more than its limit a state may hold, as an isolate

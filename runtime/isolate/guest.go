@@ -85,6 +85,7 @@ type Interrupter interface {
 type Life struct {
 	Seed        uint64 // for generators that need no strength (Math.random)
 	MemoryBytes uint32 // the heap may not grow by more than this from what it is now
+	Resumed     bool   // it goes on from a state that is its own: what the program has seeded stays
 }
 
 // Port is what a guest's host functions find as the instance's data.

@@ -42,8 +42,13 @@ type Job struct {
 	Message []byte
 
 	// From is what the isolate starts from: the program's warm image, if nil.
-	// The event's clock and randomness are its own all the same.
+	// The event's clock is its own all the same, and so is what is random by
+	// strength.
 	From *State
+	// Fork says that others go on from the same state, too: generators of random
+	// numbers that the program may have seeded start anew. Without it they go on
+	// where the state left them.
+	Fork bool
 	// Keep asks for the state after the event, in Report.State.
 	Keep bool
 	// Started, if not nil, is called before the guest runs, on the goroutine
@@ -161,7 +166,9 @@ func (iso *Isolate) run() (err error) {
 		iso.job.Started(iso)
 	}
 	iso.segment = threadCPU()
-	err = iso.slot.machine.Begin(Life{Seed: iso.proc.random.Uint64(), MemoryBytes: iso.room()})
+	err = iso.slot.machine.Begin(Life{
+		Seed: iso.proc.random.Uint64(), MemoryBytes: iso.room(), Resumed: iso.job.From != nil && !iso.job.Fork,
+	})
 	iso.usage.Startup += time.Since(iso.admitted) - iso.usage.Queue
 	status := Done
 	if err == nil {
