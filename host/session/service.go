@@ -266,7 +266,7 @@ func (s *Service) Create(ctx context.Context, o Options) (Info, error) {
 
 // request is what the executor is asked to look at.
 func (o *Options) request() execution.Request {
-	return execution.Request{Language: o.Language, Code: " ", Files: o.Files, Env: o.Env, Limits: o.Limits, Network: o.Network, Tenant: o.Tenant}
+	return execution.Request{Language: o.Language, Code: " ", Files: o.Files, Env: o.Env, Limits: o.Limits, Network: o.Network, Packages: o.Packages, Tenant: o.Tenant}
 }
 
 // add makes a session of a state, which belongs to it from then on: from the

@@ -50,6 +50,7 @@ type Options struct {
 	Env      map[string]string
 	Limits   execution.Limits  // of each cell, MemoryBytes and FilesBytes of the session
 	Network  execution.Network // of each cell that does not bring its own
+	Packages []string          // added to the files at the start
 	Metadata map[string]string // kept, not interpreted
 	// IdleTimeout is how long the session may go unused; then it hibernates, or
 	// is deleted if DeleteIdle is set. 0: the server's.
@@ -98,7 +99,7 @@ type session struct {
 	place     *list.Element    // in the list of those that are resident
 	waiting   int              // who wants the turn
 	used      time.Time
-	deleted   bool                    // or about to be
+	deleted   bool // or about to be
 	restarts  int
 	cancel    context.CancelCauseFunc // of the cell that runs; nil: none
 	interrupt func()                  // of the cell that runs, once its guest does
