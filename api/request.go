@@ -18,6 +18,7 @@ const (
 	maxFieldErrors   = 20
 	maxFiles         = 1000
 	maxArgs          = 1000
+	maxPackages      = 32
 	maxVariables     = 1000
 	maxMetadata      = 64
 	maxRules         = 100
@@ -54,10 +55,11 @@ const (
 	seenArtifacts
 	seenTenant
 	seenMetadata
+	seenPackages
 )
 
 var (
-	requestFields  = []string{"language", "code", "files", "entrypoint", "stdin", "args", "env", "input", "limits", "network", "artifacts", "tenant", "metadata"}
+	requestFields  = []string{"language", "code", "files", "entrypoint", "stdin", "args", "env", "input", "limits", "network", "packages", "artifacts", "tenant", "metadata"}
 	fileFields     = []string{"path", "content", "content_base64", "artifact"}
 	refFields      = []string{"execution", "name"}
 	limitFields    = []string{"cpu_ms", "wall_ms", "memory_mb", "output_bytes", "files_bytes", "subrequests", "operations"}
@@ -69,7 +71,7 @@ var (
 // notOffered are fields of the wider contract that this server refuses, lest
 // a client believe that they had an effect.
 var notOffered = map[string]bool{
-	"/image": true, "/packages": true, "/bindings": true, "/callback_url": true,
+	"/image": true, "/bindings": true, "/callback_url": true,
 	"/artifacts/export": true, "secret": true,
 }
 
@@ -170,6 +172,10 @@ func (d *decoder) member(name []byte) {
 	case "network":
 		if d.once(seenNetwork) {
 			d.fields("an object", d.networkMember)
+		}
+	case "packages":
+		if d.once(seenPackages) {
+			d.list("an array of strings", maxPackages, func(int) { d.appendText(&r.Packages) })
 		}
 	case "artifacts":
 		if d.once(seenArtifacts) {

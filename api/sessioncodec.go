@@ -32,7 +32,7 @@ const (
 	seenOnIdle
 )
 
-var sessionFields = []string{"language", "snapshot", "files", "env", "limits", "network", "idle_timeout_ms", "on_idle", "tenant", "metadata"}
+var sessionFields = []string{"language", "snapshot", "files", "env", "limits", "network", "packages", "idle_timeout_ms", "on_idle", "tenant", "metadata"}
 
 // decode reads the body of POST /v1/sessions.
 func (d *sessionDecoder) decode(body []byte) {

@@ -16,6 +16,7 @@ import (
 	"mayfly/host/bundle"
 	"mayfly/host/egress"
 	"mayfly/host/execution"
+	"mayfly/host/packages"
 	"mayfly/host/vfs"
 	"mayfly/runtime/engine"
 	"mayfly/runtime/isolate"
@@ -27,13 +28,13 @@ var guests = []guest{
 	{"javascript", quickjs.Guest{}, execution.Language{
 		Names: []string{"javascript", "typescript"}, Version: quickjs.Version(), Image: "quickjs", Builtin: quickjs.Builtin,
 		Dialect: execution.JavaScript,
-	}, nil},
+	}, nil, nil},
 	{"python", python.Guest{}, execution.Language{
 		Names: []string{"python"}, Version: python.Version(), Image: "python", Dialect: execution.Python,
 		// What a program changes of the image counts too: with the packages
 		// that are in it, that is more than a script's own data.
 		Defaults: execution.Limits{MemoryBytes: 256 << 20},
-	}, python.Layer},
+	}, python.Layer, python.Provided},
 }
 
 // A guest is one of guests.
@@ -43,6 +44,8 @@ type guest struct {
 	language execution.Language
 	// layer is the guest's own part of the file system; nil if it has none.
 	layer func(ctx context.Context, cache string, progress isolate.Progress) (*vfs.Layer, error)
+	// provided are the packages in the layer; nil if none can be added.
+	provided func(layer *vfs.Layer) (map[string]string, error)
 }
 
 // guestOf is the guest for a language, by any of its names.
@@ -63,6 +66,8 @@ type host struct {
 	cache   string
 	log     *slog.Logger
 	guests  []guest
+	// packages says that requests may ask for packages.
+	packages bool
 
 	programs []*isolate.Program
 }
@@ -83,7 +88,7 @@ func newHost(s *engineSettings, guests []guest, objects execution.Objects, confi
 	if err != nil {
 		return nil, err
 	}
-	h := &host{cache: s.Cache, log: log, guests: guests}
+	h := &host{cache: s.Cache, log: log, guests: guests, packages: s.Packages}
 	if h.engine, err = engine.New(engine.Config{CacheDir: filepath.Join(s.Cache, "code")}); err != nil {
 		return nil, fmt.Errorf("%w: --cache names the directory", err)
 	}
@@ -135,11 +140,29 @@ func (h *host) prepare(ctx context.Context, progress isolate.Progress) error {
 		if err := h.service.Install(g.name, p, layer); err != nil {
 			return err
 		}
+		if h.packages && g.provided != nil {
+			if err := h.addPackages(g, layer); err != nil {
+				return err
+			}
+		}
 		// What preparation took is garbage now, and can be a gigabyte.
 		debug.FreeOSMemory()
 		h.log.Debug("guest ready", "guest", p.Name(), "took", time.Since(start).Round(time.Millisecond), "image", p.Digest()[:12])
 	}
 	return nil
+}
+
+// addPackages lets requests for a guest ask for packages.
+func (h *host) addPackages(g guest, layer *vfs.Layer) error {
+	provided, err := g.provided(layer)
+	if err != nil {
+		return err
+	}
+	store, err := packages.New(packages.Config{Folder: filepath.Join(h.cache, g.name, "packages"), Version: g.language.Version, Provided: provided})
+	if err != nil {
+		return err
+	}
+	return h.service.AddPackages(g.name, store)
 }
 
 // close releases everything; no execution may be running.

@@ -24,6 +24,7 @@ type runCommand struct {
 	Language   string            `help:"Language of a program from standard input." default:"javascript" enum:"javascript,typescript,python"`
 	Input      string            `help:"Value of input, as JSON; @FILE reads it from a file." placeholder:"JSON"`
 	Files      []string          `name:"file" help:"File to mount: PATH, or PATH=NAME to give it another name." placeholder:"PATH"`
+	Package    []string          `help:"Pure-Python package to add, as six==1.17.0, or the file of a wheel; repeatable, and it implies --packages." placeholder:"NAME==VERSION"`
 	Stdin      string            `help:"File that is the program's standard input; - for this command's own." placeholder:"FILE"`
 	Env        map[string]string `help:"Environment variable of the program." placeholder:"NAME=VALUE"`
 	Allow      []string          `help:"Host that fetch may reach, as api.example.com, *.example.com, example.com:8443; repeatable." placeholder:"HOST"`
@@ -203,6 +204,18 @@ func (cmd *runCommand) request(c console) (*execution.Request, error) {
 			return nil, fmt.Errorf("--file: %w", err)
 		}
 		r.Files = append(r.Files, execution.File{Path: name, Content: content})
+	}
+	for _, name := range cmd.Package {
+		if strings.HasSuffix(name, ".whl") {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				return nil, fmt.Errorf("--package: %w", err)
+			}
+			name = "./" + filepath.Base(name)
+			r.Files = append(r.Files, execution.File{Path: name, Content: content})
+		}
+		r.Packages = append(r.Packages, name)
+		cmd.Packages = true
 	}
 	if cmd.Input != "" {
 		input := []byte(cmd.Input)

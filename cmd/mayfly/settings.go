@@ -33,6 +33,7 @@ type engineSettings struct {
 	MemoryBudget size     `help:"Resident memory above which nothing is admitted; 0: three quarters of the machine's." default:"0" env:"MAYFLY_MEMORY_BUDGET"`
 	AllowEval    bool     `help:"Let programs use eval and new Function." env:"MAYFLY_ALLOW_EVAL"`
 	AllowPrivate []string `help:"Networks that fetch may reach although they are private or local, if a request's rules allow it too." placeholder:"CIDR" env:"MAYFLY_ALLOW_PRIVATE"`
+	Packages     bool     `help:"Let requests ask for pure-Python packages, which pip fetches from the index that it is configured with." env:"MAYFLY_PACKAGES"`
 	LogLevel     string   `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"MAYFLY_LOG_LEVEL"`
 }
 
