@@ -87,7 +87,7 @@ func (m *mapping) reserveWindow() {
 	reserved := unsafe.Slice((*byte)(start), int(reserve))
 	// The first address after the guard that is as far below a step as it takes.
 	at := int64(uintptr(start)) + windowGuard
-	head := m.image.Len() + windowHeadroom
+	head := roundUp(m.image.Len()+windowHeadroom, hugePage) // so that huge pages of the image can be mapped
 	at = roundUp(at+head, windowStep) - head - int64(uintptr(start))
 	all := reserved[at:][:length]
 	if unix.Mprotect(all, unix.PROT_READ|unix.PROT_WRITE) != nil {
@@ -138,6 +138,10 @@ func newSlot(image *Image, size int64, o MemoryOptions) (slot, []byte, error) {
 		switch {
 		case !shareable:
 			strategy = Copy
+		case scanWorks() && image.backing.huge:
+			// Of a huge page the kernel looks at one entry, as long as nothing
+			// was stored into it; to track stores would split it.
+			strategy = Scan
 		case trackWorks():
 			strategy = Track
 		case scanWorks():
