@@ -107,7 +107,7 @@ func (s *Server) sessionProblem(err error) *Problem {
 	case errors.Is(err, session.ErrRestarted):
 		return newProblem(restarted, "The session was restarted before this request had its turn.")
 	case errors.Is(err, session.ErrClosed):
-		return newProblem(shuttingDown, "The server is shutting down.")
+		return newProblem(shuttingDown, "The server is shutting down.").after(time.Second)
 	case errors.As(err, &many):
 		kind := overloaded
 		if many.Tenant {
@@ -141,7 +141,7 @@ func upper(s string) string {
 // postSession is POST /v1/sessions.
 func (s *Server) postSession(c echo.Context, who principal) error {
 	if s.draining.Load() {
-		return newProblem(shuttingDown, "The server takes no new sessions.")
+		return newProblem(shuttingDown, "The server takes no new sessions.").after(time.Second)
 	}
 	body, problem := s.readBody(c.Request())
 	if problem != nil {
