@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"mayfly/runtime/engine"
 )
@@ -85,6 +88,38 @@ func TestCacheIsUsed(t *testing.T) {
 	runCached(t, dir, manyFuncs(21), 21, engine.CompileOptions{})
 	if n := len(cacheFiles(t, dir)); n != 4 {
 		t.Errorf("%d files for two modules", n)
+	}
+}
+
+// Who compiles asks first where the code is missing, and takes what has come
+// into the cache by then.
+func TestCacheMissing(t *testing.T) {
+	dir := t.TempDir()
+	wasm := manyFuncs(20)
+	asked := 0
+	var other map[string][]byte
+	runCached(t, dir, wasm, 20, engine.CompileOptions{Missing: func() error {
+		asked++
+		runCached(t, dir, wasm, 20, engine.CompileOptions{})
+		other = cacheFiles(t, dir)
+		return nil
+	}})
+	if asked != 1 {
+		t.Fatalf("asked %d times", asked)
+	}
+	if diff := cmp.Diff(other, cacheFiles(t, dir)); diff != "" {
+		t.Errorf("the code was made twice: %s", diff)
+	}
+	runCached(t, dir, wasm, 20, engine.CompileOptions{Missing: func() error { t.Error("asked for what is there"); return nil }})
+
+	e, err := engine.New(engine.Config{CacheDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	refused := errors.New("not now")
+	if _, err := e.Compile(t.Context(), manyFuncs(21), engine.CompileOptions{Missing: func() error { return refused }}); !errors.Is(err, refused) {
+		t.Errorf("%v", err)
 	}
 }
 

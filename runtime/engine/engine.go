@@ -46,6 +46,10 @@ type CompileOptions struct {
 	// that calls Compile, so that a panic of the compiler is an error. The
 	// stock engine keeps all checks.
 	Trusted bool
+	// Missing, if not nil, is called when the code is not in the cache, which
+	// is looked up once more afterwards: a caller may take its turn there
+	// with other processes that compile the same. Its error is that of Compile.
+	Missing func() error
 	// Imports are the host functions that the module may import. An import
 	// that is missing here is an error of Compile, and so is one that isn't a
 	// function.

@@ -119,7 +119,7 @@ func (e *wazeroEngine) Compile(ctx context.Context, wasm []byte, options Compile
 	if unchecked {
 		ctx = withUncheckedMemory(ctx)
 	}
-	m, err := e.compileCached(ctx, wasm, unchecked)
+	m, err := e.compileCached(ctx, wasm, unchecked, options.Missing)
 	if err != nil {
 		return nil, &Error{Op: "compile", Err: err}
 	}
@@ -137,21 +137,22 @@ func (e *wazeroEngine) Compile(ctx context.Context, wasm []byte, options Compile
 }
 
 // compileCached compiles with the code cache, if there is one.
-func (e *wazeroEngine) compileCached(ctx context.Context, wasm []byte, unchecked bool) (*wazeroModule, error) {
+func (e *wazeroEngine) compileCached(ctx context.Context, wasm []byte, unchecked bool, missing func() error) (*wazeroModule, error) {
 	if e.cache == nil {
 		return compile(ctx, wasm, "")
 	}
 	key := cacheKey(wasm, unchecked)
 	ctx = withModuleDigest(ctx, key)
-	if entry := e.cache.lookup(key); entry != nil {
-		m, err := compile(ctx, wasm, entry.dir)
-		if err == nil {
-			// wazero adds to the entry when the processor's features differ
-			// from those that the code was compiled for.
-			entry.update()
+	if m := e.cached(ctx, wasm, key); m != nil {
+		return m, nil
+	}
+	if missing != nil {
+		if err := missing(); err != nil {
+			return nil, err
+		}
+		if m := e.cached(ctx, wasm, key); m != nil {
 			return m, nil
 		}
-		entry.remove()
 	}
 	entry, err := e.cache.create(key)
 	if err != nil {
@@ -166,6 +167,24 @@ func (e *wazeroEngine) compileCached(ctx context.Context, wasm []byte, unchecked
 		return nil, errors.Join(err, m.release())
 	}
 	return m, nil
+}
+
+// cached is the module from its entry in the cache; nil if there is none that
+// is whole.
+func (e *wazeroEngine) cached(ctx context.Context, wasm []byte, key string) *wazeroModule {
+	entry := e.cache.lookup(key)
+	if entry == nil {
+		return nil
+	}
+	m, err := compile(ctx, wasm, entry.dir)
+	if err != nil {
+		entry.remove()
+		return nil
+	}
+	// wazero adds to the entry when the processor's features differ from those
+	// that the code was compiled for.
+	entry.update()
+	return m
 }
 
 // compile compiles in a runtime of its own, with compiled code kept below dir.

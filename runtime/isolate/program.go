@@ -90,7 +90,10 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 	defer probe.Close()
 
 	progress("compiling "+guest.Name(), -1)
-	p.module, err = e.Compile(ctx, rewritten.wasm, engine.CompileOptions{Trusted: probe.Windowed(), Imports: guest.Imports()})
+	p.module, err = e.Compile(ctx, rewritten.wasm, engine.CompileOptions{
+		Trusted: probe.Windowed(), Imports: guest.Imports(),
+		Missing: func() error { return lock.take(ctx, cache, guest.Name()) },
+	})
 	if err != nil {
 		return nil, err
 	}
