@@ -128,6 +128,8 @@ func (m *mapping) track() error {
 }
 
 func (m *mapping) close() error {
+	overlays.Add(-int64(len(m.overlaid)))
+	m.overlaid = nil
 	return os.NewSyscallError("munmap", unix.MunmapPtr(unsafe.Pointer(unsafe.SliceData(m.reserved)), uintptr(len(m.reserved))))
 }
 

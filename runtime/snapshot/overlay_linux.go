@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"os"
 	"slices"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,10 +14,16 @@ const (
 	// leastOverlay is the number of pages from which a run is mapped: 8 to 20 µs
 	// to map it and to take it away again, where to copy a page takes 3 µs.
 	leastOverlay = 8
-	// mostOverlays bounds the mappings of a slot: a process has 65,530
-	// (vm.max_map_count). The largest runs are mapped.
+	// mostOverlays bounds the overlays of a slot, allOverlays those of all: a
+	// process has 65,530 mappings (vm.max_map_count) unless its owner gives it
+	// more, each overlay takes up to two, and Go ends the process when it gets
+	// none. The largest runs are mapped.
 	mostOverlays = 128
+	allOverlays  = 12 << 10
 )
+
+// overlays counts those that are mapped.
+var overlays atomic.Int64
 
 // overlay implements overlayer.
 func (m *mapping) overlay(list []extent) (mapped, rest []extent) {
@@ -33,13 +40,19 @@ func (m *mapping) overlay(list []extent) (mapped, rest []extent) {
 	if len(counts) == 0 {
 		return nil, list
 	}
-	if len(counts) > mostOverlays {
+	most := min(len(counts), mostOverlays)
+	if overlays.Add(int64(most)) > allOverlays {
+		overlays.Add(-int64(most))
+		return nil, list
+	}
+	defer func() { overlays.Add(int64(len(mapped) - most)) }()
+	if len(counts) > most {
 		slices.SortFunc(counts, func(a, b uint32) int { return cmp.Compare(b, a) })
-		least = counts[mostOverlays-1]
+		least = counts[most-1]
 	}
 	for i := range list {
 		e := &list[i]
-		if e.count >= least && len(mapped) < mostOverlays && m.mapExtent(e) == nil {
+		if e.count >= least && len(mapped) < most && m.mapExtent(e) == nil {
 			mapped = append(mapped, *e)
 			m.overlaid = append(m.overlaid, e.run)
 		} else {
@@ -65,6 +78,7 @@ func (m *mapping) mapExtent(e *extent) error {
 func (m *mapping) lift() error {
 	overlaid := m.overlaid
 	m.overlaid = m.overlaid[:0]
+	overlays.Add(-int64(len(overlaid)))
 	inside := m.image.Len()
 	beyond := int64(-1)
 	for _, r := range overlaid {

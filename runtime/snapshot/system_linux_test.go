@@ -233,13 +233,33 @@ func TestMappings(t *testing.T) {
 		defer d.Close()
 		reset(t, m)
 		for range 3 {
+			others := overlays.Load()
 			apply(t, m, d)
 			if n := count(); n < before+5 {
 				t.Errorf("%d mappings with a delta, %d without", n, before)
 			}
+			if n := overlays.Load() - others; n != int64(len(m.mapped)) {
+				t.Errorf("%d overlays are counted, %d mapped", n, len(m.mapped))
+			}
 			reset(t, m)
 			if n := count(); n != before {
 				t.Errorf("%d mappings after a reset, %d before", n, before)
+			}
+			// Past what a process may map, deltas are copied.
+			overlays.Add(allOverlays)
+			apply(t, m, d)
+			overlays.Add(-allOverlays)
+			if len(m.mapped) > 0 {
+				t.Errorf("%d runs were mapped", len(m.mapped))
+			}
+			again := captureOf(t, m)
+			if again.Len() != d.Len() {
+				t.Errorf("%d bytes, not %d", again.Len(), d.Len())
+			}
+			closeDelta(t, again)
+			reset(t, m)
+			if n := overlays.Load(); n != others {
+				t.Errorf("%d overlays are counted in the end", n-others)
 			}
 		}
 	})
