@@ -28,6 +28,7 @@ type Program struct {
 	fuel        int32    // between two yields
 	derived     bool     // module belongs to another program
 	closed      atomic.Bool
+	spares      spares
 }
 
 // Prepare makes a guest ready: fetches and builds its module if need be,
@@ -201,7 +202,7 @@ func (p *Program) Name() string { return p.guest.Name() }
 func (p *Program) Close() error {
 	p.closed.Store(true)
 	programsClosed.Add(1)
-	err := p.image.Close()
+	err := errors.Join(p.spares.close(), p.image.Close())
 	if !p.derived {
 		err = errors.Join(err, p.module.Close())
 	}

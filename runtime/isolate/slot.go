@@ -33,7 +33,7 @@ func (p *processor) take(program *Program) (*slot, error) {
 		p.clean[program] = l[:len(l)-1]
 		return s, nil
 	}
-	return program.newSlot()
+	return program.slot()
 }
 
 // sweep closes the slots of programs that were closed.

@@ -1,0 +1,92 @@
+package isolate
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+// Spares are clean slots of a program that were made ahead, so that isolates
+// that come all at once don't each pay for the making of one. Only slots that
+// take long to make are worth it.
+type spares struct {
+	mu     sync.Mutex
+	slots  []*slot
+	making sync.WaitGroup // of at most one goroutine
+	busy   bool           // it is under way
+	closed bool
+}
+
+const (
+	// spareCost is the time that making a slot takes at least for some to be
+	// made ahead: one of a large guest's, whose instance has long tables.
+	spareCost = 2 * time.Millisecond
+	// mostSpares is how many are.
+	mostSpares = 4
+)
+
+// slot is a clean slot: one made ahead, or a new one.
+func (p *Program) slot() (*slot, error) {
+	r := &p.spares
+	r.mu.Lock()
+	var s *slot
+	if n := len(r.slots); n > 0 {
+		s = r.slots[n-1]
+		r.slots = r.slots[:n-1]
+	}
+	r.mu.Unlock()
+	if s != nil {
+		p.refill()
+		return s, nil
+	}
+	start := time.Now()
+	s, err := p.newSlot()
+	if err == nil && time.Since(start) >= spareCost {
+		p.refill()
+	}
+	return s, err
+}
+
+// refill makes slots ahead, unless that is under way.
+func (p *Program) refill() {
+	r := &p.spares
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy || r.closed {
+		return
+	}
+	r.busy = true
+	r.making.Go(func() {
+		for {
+			s, err := p.newSlot()
+			r.mu.Lock()
+			if err == nil && !r.closed {
+				r.slots = append(r.slots, s)
+				s = nil
+			}
+			r.busy = err == nil && !r.closed && len(r.slots) < mostSpares
+			busy := r.busy
+			r.mu.Unlock()
+			if err == nil && s != nil {
+				_ = s.close() // nobody has seen it
+			}
+			if !busy {
+				return // whoever needs a slot next sees the error, if there is one
+			}
+		}
+	})
+}
+
+// close closes the slots that were made ahead; no more will be.
+func (r *spares) close() error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.making.Wait()
+	var errs []error
+	for _, s := range r.slots {
+		errs = append(errs, s.close())
+	}
+	r.slots = nil
+	return errors.Join(errs...)
+}

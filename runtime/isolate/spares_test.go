@@ -1,0 +1,82 @@
+package isolate
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"mayfly/runtime/engine"
+)
+
+// slow is a guest whose slots take long to make.
+type slow struct{ scripted }
+
+func (g slow) Machine(in engine.Instance) (Machine, error) {
+	time.Sleep(2 * spareCost)
+	return g.scripted.Machine(in)
+}
+
+// TestSpares has isolates come all at once, and closes the program while slots
+// are made.
+func TestSpares(t *testing.T) {
+	for _, test := range []struct {
+		guest Guest
+		least int
+	}{{slow{scripted{name: "slow"}}, mostSpares}, {scripted{name: "quick"}, 0}} {
+		e, err := engine.New(engine.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for round := range 3 {
+			p, err := Prepare(t.Context(), e, test.guest, t.TempDir(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := New(Config{Processors: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made := func() int {
+				p.spares.mu.Lock()
+				defer p.spares.mu.Unlock()
+				return len(p.spares.slots)
+			}
+			var wg sync.WaitGroup
+			for range 6 {
+				wg.Go(func() {
+					report := play(t, r, Job{Program: p}, func(port Port, memory []byte) {
+						if memory[heapAt] != 0 {
+							t.Error("a slot is not clean")
+						}
+						memory[heapAt] = 1
+						port.Pause(5 * time.Millisecond)
+					})
+					if report.Outcome != OK {
+						t.Errorf("%+v", report)
+					}
+				})
+			}
+			wg.Wait()
+			if round > 0 { // in the first, whatever is under way is closed
+				eventually(t, "slots are made ahead", func() bool { return made() >= test.least })
+				time.Sleep(5 * spareCost)
+				if n := made(); n > mostSpares {
+					t.Errorf("%d slots are kept, not %d", n, mostSpares)
+				}
+			}
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := p.Close(); err != nil {
+				t.Error(err)
+			}
+			p.refill()
+			if made() != 0 {
+				t.Error("slots are made of a closed program")
+			}
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
