@@ -38,6 +38,7 @@ class State:
         self.used = False
         self.cells = 0
         self.flags = 0
+        self.looped = False  # an event loop runs around the code, as in notebooks
         self.sources = {}  # name to length
 
 
@@ -50,6 +51,7 @@ def begin(fresh):
         state.main = fresh_main()
         state.flags = 0
     state.used = True
+    state.looped = not fresh
     sys.modules["__main__"] = state.main
     return state.main.__dict__
 
@@ -74,7 +76,7 @@ def keep_source(name, source):
 def evaluate(source, name, namespace):
     """Runs a source to its end. The answer is the value of its last statement
     if that is an expression without a semicolon after it, else None."""
-    tree = compile(source, name, "exec", PARSE | state.flags, True)
+    tree = parse(source, name)
     body = tree.body
     last = None
     if body and type(body[-1]) is ast.Expr and not silenced(source, body[-1]):
@@ -87,22 +89,46 @@ def evaluate(source, name, namespace):
         return run(compile(last, name, "eval", AWAIT | state.flags, True), namespace)
 
 
+def parse(source, name):
+    """The tree of a source. Lines for a notebook's own program are dropped,
+    where they are no Python, and do not matter here."""
+    try:
+        return compile(source, name, "exec", PARSE | state.flags, True)
+    except SyntaxError as error:
+        lines = source.split("\n")
+        magic = [i for i, line in enumerate(lines) if line.lstrip()[:1] in MAGIC]
+        if not magic:
+            raise
+        for i in magic:
+            line = lines[i].lstrip()
+            if line.startswith(DROPPED):
+                lines[i] = lines[i][:-len(line)] + "pass"
+            elif i + 1 == error.lineno:
+                error.add_note("The commands of IPython that begin with % or ! are not Python. Packages are named in the request.")
+                raise
+    return compile("\n".join(lines), name, "exec", PARSE | state.flags, True)
+
+
+MAGIC = frozenset("%!")
+DROPPED = ("%matplotlib", "%config", "%load_ext", "%reload_ext", "%autoreload")
+
+
 def run(code, namespace):
-    value = eval(code, namespace)
     if code.co_flags & COROUTINE:
-        return loop.complete(value)
-    return value
+        return loop.complete(eval(code, namespace))
+    if state.looped:
+        with loop.inside():
+            return eval(code, namespace)
+    return eval(code, namespace)
 
 
 def silenced(source, statement):
     """Whether a semicolon ends the last statement, as notebooks have it."""
     if ";" not in source:
         return False
-    lines = source.split("\n")
-    if isinstance(source, str):
-        end = lines[statement.end_lineno - 1].encode("utf-8", "surrogatepass")[statement.end_col_offset:]
-        return end.lstrip(b" \t\f)").startswith(b";")
-    return False
+    line = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")[statement.end_lineno - 1]
+    rest = line.encode("utf-8", "surrogatepass")[statement.end_col_offset:]
+    return rest.lstrip(b" \t\f)").startswith(b";")
 
 
 def show(value, namespace):

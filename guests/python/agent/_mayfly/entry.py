@@ -174,6 +174,7 @@ def failed(error, name, kind):
                 leave()
                 return code
             if code == 0:
+                display.flush()
                 stdio.flush()
                 return None
         elif kind == RUN:

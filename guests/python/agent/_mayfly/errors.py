@@ -1,9 +1,10 @@
 """Exceptions as error records of the host, with the program's own frames only."""
 
 import errno
-import sys
+import re
 import traceback
 from struct import pack
+from types import TracebackType
 
 # Code of these files is not the program's: ours, and the runner that the
 # interpreter came with.
@@ -11,6 +12,10 @@ OURS = (__file__.rpartition("/")[0] + "/", "<reactor>", "<turn ")
 
 MAX_CAUSES = 8
 MAX_TEXT = 256 << 10  # characters of a message, and of a traceback
+
+# Stands for frames that were left out, until the text is made.
+MISSING = "<missing>"
+MISSING_LINE = '  File "<missing>", line (\\d+), in '
 
 MEMORY_CODE = "ERR_OUT_OF_MEMORY"
 
@@ -64,9 +69,30 @@ def own_frames(trace, name):
     return trace
 
 
+def cut(trace):
+    """A traceback without its middle, if it is long, and how much is missing."""
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    missing = len(frames) - 2 * HALF
+    if missing < HALF:
+        return (frames[0] if frames else None), 0
+    trace = frames[HALF + missing]
+    for one in reversed(frames[:HALF]):
+        trace = TracebackType(trace, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return trace, missing
+
+
+HALF = 40  # frames of a long traceback's beginning, and of its end
+
+
 def summary(error, name):
     """The TracebackException of an error that the program name raised."""
-    made = traceback.TracebackException(type(error), error, own_frames(error.__traceback__, name), compact=True)
+    trace, missing = cut(own_frames(error.__traceback__, name))
+    made = traceback.TracebackException(type(error), error, trace, compact=True)
+    if missing:
+        made.stack.insert(HALF, traceback.FrameSummary(MISSING, missing, "", lookup_line=False, line=""))
     seen = set()
     todo = [made]
     while todo:
@@ -81,6 +107,22 @@ def summary(error, name):
         if one.exceptions:
             todo.extend(one.exceptions)
     return made
+
+
+def install():
+    """Has warnings that arise while our code runs, as of coroutines that nobody
+    awaited, not name its lines."""
+    import _py_warnings
+    import warnings
+
+    original = _py_warnings._formatwarnmsg_impl
+
+    def text(message):
+        if ours(message.filename):
+            return f"{message.category.__name__}: {message.message}\n"
+        return original(message)
+
+    _py_warnings._formatwarnmsg_impl = warnings._formatwarnmsg_impl = text
 
 
 def chained(error):
@@ -101,6 +143,8 @@ def record(error, name):
     while True:
         seen.add(id(error))
         stack = clip("".join(made.format(chain=chain)).removesuffix("\n"))
+        if MISSING in stack:
+            stack = re.sub(MISSING_LINE, r"  [\1 more frames]", stack)
         parts.append(strings(type_name(type(error)), code_of(error), text_of(error), stack))
         next_error = chained(error)
         next_made = made.__cause__ or made.__context__

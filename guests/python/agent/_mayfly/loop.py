@@ -234,6 +234,20 @@ def complete(coroutine):
         raise
 
 
+class inside:
+    """Has code that does not await find the running loop, so that it can start
+    tasks: they run when the program awaits, and begin at the end of the code."""
+
+    def __enter__(self):
+        events._set_running_loop(current())
+
+    def __exit__(self, kind, *rest):
+        events._set_running_loop(None)
+        if kind is None and _loop is not None and not _loop.is_closed() and _loop._ready:
+            _loop.call_soon(_loop.stop)
+            _loop.run_forever()
+
+
 def finish():
     """Ends what a program has left running, as asyncio.run does."""
     loop = _loop
@@ -249,13 +263,16 @@ def finish():
 class Policy(events._AbstractEventLoopPolicy if hasattr(events, "_AbstractEventLoopPolicy") else object):
     """Has get_event_loop make a loop where none is, as it did for long."""
 
+    def __init__(self):
+        self.loop = None
+
     def get_event_loop(self):
-        return current()
+        if self.loop is None or self.loop.is_closed():
+            return current()
+        return self.loop
 
     def set_event_loop(self, loop):
-        global _loop
-        if loop is None or isinstance(loop, HostLoop):
-            _loop = loop
+        self.loop = loop
 
     def new_event_loop(self):
         return HostLoop()

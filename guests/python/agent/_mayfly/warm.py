@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 
-from . import blocked, display, fresh, host, loop, memory, op, platform, stdio
+from . import blocked, display, errors, fresh, host, loop, memory, op, platform, stdio
 
 STANDARD = """
     abc argparse array ast asyncio atexit base64 bisect builtins calendar codecs collections collections.abc
@@ -110,6 +110,7 @@ def names():
 
 STEPS = (
     ("streams", stdio.install),
+    ("warnings", errors.install),
     ("limits", blocked.install),
     ("event loop", loop.install),
     ("standard library", imports(STANDARD)),
