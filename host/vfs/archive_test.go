@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -316,6 +317,52 @@ func TestStack(t *testing.T) {
 	check(t, tree.Write("/workspace/os.py", Append, []byte("!")), "")
 	if got, _ := tree.Read("/workspace/os.py"); string(got) != "import sys!" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A layer that may be changed lies below one that may not.
+func TestMixedStack(t *testing.T) {
+	library := open(t, build(t, BuildOptions{}, Source{FS: fstest.MapFS{"x.py": {Data: []byte("x")}, "d/y.py": {Data: []byte("y")}}}))
+	l := Stack(Mount{"/usr/lib", library, true}, Mount{"/usr/lib/var", library, false}, Mount{"/usr/lib/var/fixed", library, true})
+	tree := New(Options{Base: l})
+	check(t, tree.Write("/usr/lib/var/d/y.py", Append, []byte("+")), "")
+	check(t, tree.Write("/usr/lib/var/d/z.py", Append, []byte("z")), "")
+	check(t, tree.Write("/usr/lib/d/z.py", Append, nil), EROFS)
+	check(t, tree.Write("/usr/lib/var/fixed/z.py", Append, nil), EROFS)
+	check(t, tree.Remove("/usr/lib/var/d/y.py", 0), "")
+	check(t, tree.Remove("/usr/lib/var/x.py", 0), EROFS) // the way to what is locked is locked
+	check(t, tree.Write("/usr/lib/var/x.py", Append, []byte("+")), "")
+	again := decoded(t, tree)
+	if got, err := again.Read("/usr/lib/var/x.py"); err != nil || string(got) != "x+" {
+		t.Errorf("%q %v", got, err)
+	}
+	check(t, tree.Remove("/usr/lib/var", Recursive), EROFS)
+}
+
+// Trees over one layer are used at the same time, while its contents are
+// verified and its digest is taken.
+func TestLayersAreShared(t *testing.T) {
+	name := build(t, BuildOptions{}, Source{FS: sampleFS})
+	for range 20 {
+		l := open(t, name)
+		stack := Stack(Mount{"/usr", l, true})
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() {
+				tree := New(Options{Base: stack})
+				if got, err := tree.Read("/usr/a/b/c/d/deep.bin"); err != nil || len(got) != 20000 {
+					t.Errorf("%d %v", len(got), err)
+				}
+				check(t, tree.Write("/tmp/x", Truncate, []byte("x")), "")
+				if _, err := Decode(tree.AppendState(nil), Options{Base: stack}); err != nil {
+					t.Error(err)
+				}
+				if err := l.Verify(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
 	}
 }
 

@@ -193,7 +193,7 @@ func newBuilder() *builder {
 // frozen is a node as a layer has it, without its names.
 func (n *node) frozen(parent Ino) node {
 	c := *n
-	c.shared, c.lent, c.links, c.parent, c.names, c.entries, c.count = true, false, 1, parent, nil, nil, 0
+	c.shared, c.lent, c.mixed, c.links, c.parent, c.names, c.entries, c.count = true, false, false, 1, parent, nil, nil, 0
 	return c
 }
 
@@ -310,6 +310,12 @@ func (b *builder) layer() *Layer {
 			}
 		}
 		l.nodes[s.to-1].names, l.nodes[s.to-1].count = names, len(names)
+	}
+	for i := len(l.nodes) - 1; i > 0; i-- { // what is below comes behind
+		n := &l.nodes[i]
+		if above := &l.nodes[n.parent-1]; above.locked && (!n.locked || n.mixed) {
+			above.mixed = true
+		}
 	}
 	l.standard = true
 	for _, e := range standardLayer.nodes[0].names {

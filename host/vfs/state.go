@@ -273,9 +273,11 @@ func (t *Tree) verify() error {
 			found[e.ino]++
 			switch {
 			case n.locked:
-				// Nothing of it can have changed: only its own directory has it.
+				// It can't have changed: only its own directory has it.
 				if e.seq > uint64(len(t.base.nodes)) {
 					wrong = e.ino
+				} else if n.mixed {
+					todo = append(todo, e.ino)
 				}
 			case n.kind != Directory:
 			case found[e.ino] > 1 || own == nil && n.parent != dir:

@@ -103,6 +103,7 @@ type node struct {
 	shared bool // data belongs to somebody else too: copied before it is changed
 	lent   bool // data is the layer's: not counted
 	locked bool // part of a layer that is mounted read-only
+	mixed  bool // of a locked directory of a layer: something below it is not locked
 	mode   uint32
 	links  uint32 // names; a directory has at most one
 	parent Ino    // of a directory that has a name; of anything in a layer
