@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"mayfly/guests/python"
@@ -158,7 +159,8 @@ func (h *host) addPackages(g guest, layer *vfs.Layer) error {
 	if err != nil {
 		return err
 	}
-	store, err := packages.New(packages.Config{Folder: filepath.Join(h.cache, g.name, "packages"), Version: g.language.Version, Provided: provided})
+	version := strings.TrimPrefix(g.language.Version, "CPython ")
+	store, err := packages.New(packages.Config{Folder: filepath.Join(h.cache, g.name, "packages"), Version: version, Provided: provided})
 	if err != nil {
 		return err
 	}
