@@ -289,3 +289,10 @@ func BenchmarkCalls(b *testing.B) {
 		}
 	})
 }
+
+func BenchmarkNew(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		New(Options{Tree: vfs.New(vfs.Options{})})
+	}
+}
