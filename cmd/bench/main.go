@@ -141,6 +141,9 @@ var sections = []section{
 	{"fairness", (*bench).fairness},
 	{"ready", (*bench).ready},
 	{"soak", (*bench).soak},
+	{"python-compute", (*bench).pythonCompute},
+	{"python-numpy", (*bench).pythonNumPy},
+	{"python-cpu-limit", (*bench).pythonCPULimit},
 }
 
 func sectionNames() string {

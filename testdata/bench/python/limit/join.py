@@ -1,0 +1,1 @@
+while True: ("x" * 50_000_000).replace("x", "yy")

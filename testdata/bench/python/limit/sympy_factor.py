@@ -1,0 +1,2 @@
+import sympy
+sympy.factorint(2**211 - 1)
