@@ -144,6 +144,8 @@ var sections = []section{
 	{"python-compute", (*bench).pythonCompute},
 	{"python-numpy", (*bench).pythonNumPy},
 	{"python-cpu-limit", (*bench).pythonCPULimit},
+	{"python-hello", (*bench).pythonHello},
+	{"sessions", (*bench).sessions},
 }
 
 func sectionNames() string {
