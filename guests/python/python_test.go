@@ -88,6 +88,8 @@ type program struct {
 	files  map[string]string
 	limits isolate.Limits
 	event  op.Event // EventRun if zero
+	input  string   // JSON
+	onCall func(*isolate.Isolate, op.Op)
 }
 
 // A platform is the host of one life: it notes what the guest says.
@@ -101,6 +103,7 @@ type platform struct {
 	failed         *op.ErrorRecord
 	code           int
 	displays       [][]byte // messages
+	onCall         func(*isolate.Isolate, op.Op)
 
 	mu     sync.Mutex
 	timers map[uint32]*time.Timer
@@ -112,7 +115,7 @@ type platform struct {
 func run(t testing.TB, p program) *platform {
 	t.Helper()
 	shared := ready(t)
-	h := &platform{timers: map[uint32]*time.Timer{}, stdin: []byte(p.stdin)}
+	h := &platform{timers: map[uint32]*time.Timer{}, stdin: []byte(p.stdin), onCall: p.onCall}
 	h.tree = vfs.New(vfs.Options{Base: shared.layer})
 	for name, content := range p.files {
 		if err := h.tree.MountFile(name, []byte(content)); err != nil {
@@ -128,7 +131,7 @@ func run(t testing.TB, p program) *platform {
 			h.code = int(code)
 		},
 	})
-	message := op.RunMessage{Name: "main.py", Source: p.source, Args: p.args, Env: p.env, Dir: h.tree.Cwd()}
+	message := op.RunMessage{Name: "main.py", Source: p.source, Args: p.args, Env: p.env, Dir: h.tree.Cwd(), Input: []byte(p.input)}
 	if p.event == 0 {
 		p.event = op.EventRun
 	}
@@ -161,6 +164,9 @@ func (h *platform) WASI() *wasi.System { return h.system }
 
 // Call implements isolate.Host.
 func (h *platform) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]byte, bool) {
+	if h.onCall != nil {
+		h.onCall(iso, op.Op(number))
+	}
 	r := op.NewReader(in)
 	switch op.Op(number) {
 	case op.Write:

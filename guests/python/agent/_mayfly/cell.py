@@ -115,6 +115,7 @@ DROPPED = ("%matplotlib", "%config", "%load_ext", "%reload_ext", "%autoreload")
 
 def run(code, namespace):
     if code.co_flags & COROUTINE:
+        state.looped = True  # also around what comes after it
         return loop.complete(eval(code, namespace))
     if state.looped:
         with loop.inside():
