@@ -8,6 +8,7 @@ lines, dashes, sizes of fonts) is scaled by what Agg scales it by.
 
 import functools
 import io
+import math
 from html import escape
 
 from matplotlib.backends.backend_svg import RendererSVG, _short_float_fmt
@@ -106,10 +107,13 @@ class Twin:
         draw_text = self.renderer.draw_text
 
         def measured(gc, x, y, s, prop, angle, ismath=False, mtext=None):
-            if mtext is not None:
-                box = mtext.get_window_extent(self.renderer)
-                self.left, self.bottom = min(self.left, box.x0), min(self.bottom, box.y0)
-                self.right, self.top = max(self.right, box.x1), max(self.top, box.y1)
+            width, height, descent = self.renderer.get_text_width_height_descent(s, prop, ismath)
+            sin, cos = math.sin(math.radians(angle)), math.cos(math.radians(angle))
+            for right in (0, width):
+                for up in (-descent, height - descent):
+                    at, above = x + right * cos - up * sin, self.renderer.height - y + right * sin + up * cos
+                    self.left, self.bottom = min(self.left, at), min(self.bottom, above)
+                    self.right, self.top = max(self.right, at), max(self.top, above)
             draw_text(gc, x, y, s, prop, angle, ismath=ismath, mtext=mtext)
 
         self.renderer.draw_text = measured
