@@ -90,8 +90,29 @@ func (st *State) AppendRest(dst []byte) []byte {
 // HasMemory says whether there is memory to be saved: a cell has run.
 func (st *State) HasMemory() bool { return st.memory != nil }
 
-// SaveMemory writes the memory, which the state has to have.
-func (st *State) SaveMemory(w io.Writer) error { return stateError("save", st.memory.Save(w)) }
+// A MemoryPart is memory that states share which came from each other, and a MemoryPlace
+// where one was written: a session that is kept part by part costs, after each
+// cell, what that cell changed.
+type (
+	MemoryPart  = isolate.Part
+	MemoryPlace = isolate.Place
+)
+
+// Parts are the parts of the memory; there are none before the first cell. They
+// are there until the state is closed.
+func (st *State) Parts() ([]MemoryPart, error) {
+	if st.memory == nil {
+		return nil, nil
+	}
+	parts, err := st.memory.Parts()
+	return parts, stateError("save", err)
+}
+
+// SaveIndex writes all of the memory but its parts, of which places says where
+// they are, for [Service.OpenState]. There has to be memory.
+func (st *State) SaveIndex(w io.Writer, places map[MemoryPart]MemoryPlace) error {
+	return stateError("save", st.memory.SaveIndex(w, places))
+}
 
 // rest is what AppendRest encoded.
 type rest struct {
@@ -154,38 +175,37 @@ func (x *rest) with(memory *isolate.State) *State {
 	return &State{language: st.language, memory: memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: st.files}
 }
 
-// OpenState makes a state of its rest, which it keeps, and of its memory as
-// SaveMemory wrote it; memory may be nil if the state had none.
+// OpenState makes a state of its rest, which it keeps, and of its memory: the
+// index, as SaveIndex wrote it, and the parts in the files that it names, which
+// open finds. If the state had no memory, index is not read. It also gives the
+// places of the parts.
 //
 // # Errors
 //
 // A [*StateError] with ErrForeignState or ErrCorruptState, or an
 // [*OverloadError] while the language is not ready.
-func (s *Service) OpenState(rest []byte, memory io.Reader) (*State, error) {
-	st, err := s.openState(rest, memory)
-	return st, stateError("open", err)
+func (s *Service) OpenState(rest []byte, index io.Reader, open func(file string) (io.ReaderAt, error)) (*State, map[MemoryPart]MemoryPlace, error) {
+	st, places, err := s.openState(rest, index, open)
+	return st, places, stateError("open", err)
 }
 
-func (s *Service) openState(rest []byte, memory io.Reader) (*State, error) {
+func (s *Service) openState(rest []byte, index io.Reader, open func(file string) (io.ReaderAt, error)) (*State, map[MemoryPart]MemoryPlace, error) {
 	x, err := s.decodeRest(rest)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !x.memory {
-		return x.with(nil), nil
+		return x.with(nil), nil, nil
 	}
 	p, err := x.program()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if memory == nil {
-		return nil, fmt.Errorf("%w: its memory is missing", ErrCorruptState)
-	}
-	m, err := p.ReadState(memory)
+	m, places, err := p.ReadIndex(index, open)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return x.with(m), nil
+	return x.with(m), places, nil
 }
 
 // OpenFiles is the state that a session can go on from when its memory is

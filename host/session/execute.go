@@ -192,7 +192,7 @@ func (s *Service) restarted(ctx context.Context, x *session) (*execution.State, 
 	case !errors.As(err, &unusable):
 		return nil, err
 	}
-	rest, err := s.readRest(x)
+	rest, _, err := s.readState(x)
 	if err == nil {
 		state, err = s.config.Executor.OpenFiles(rest)
 	}

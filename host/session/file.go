@@ -2,9 +2,9 @@ package session
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,11 +18,16 @@ import (
 	"mayfly/storage/meta"
 )
 
-// The state of a session lies in two files: the memory as it was after the last
-// cell, and the rest. Their names are in the session's record, and have the
-// revision in them, so that a new state never overwrites the one before: it
-// counts when the record does, which is one transaction. What came before goes
-// after that.
+// The state of a session lies in files that are never changed: one with all but
+// the memory and an index of its parts, and some with parts, each with those
+// that were new at a time. The names are in the session's record, which is
+// replaced in one transaction: with it the new state counts. Files that only
+// the old one needs go after that.
+//
+// The first, in little endian:
+//
+//	length:u32 rest     as execution.State.AppendRest has it
+//	index               as execution.State.SaveIndex writes it; nothing if there is no memory
 
 // A change says what a state has that is new.
 type change int
@@ -33,11 +38,19 @@ const (
 	filesOnly               // the memory is that of the state before
 )
 
+// maxPages is how many files with parts a session has; and all together have at
+// most twice the bytes that its state needs, and slackPages. Past that the
+// parts are written anew.
+const (
+	maxPages   = 32
+	slackPages = 1 << 20
+)
+
 // write makes a state durable as the session's. The caller has the session's
 // turn.
 func (s *Service) write(ctx context.Context, x *session, state *execution.State, what change) (err error) {
 	x.mu.Lock()
-	before := x.record
+	before, known := x.record, x.places
 	x.mu.Unlock()
 	next := before
 	next.Revision++
@@ -49,37 +62,99 @@ func (s *Service) write(ctx context.Context, x *session, state *execution.State,
 			}
 		}
 	}()
-	rest := state.AppendRest(nil)
-	sum := sha256.Sum256(rest)
-	if next.RestSum = hex.EncodeToString(sum[:]); next.RestSum != before.RestSum {
-		next.Rest = fmt.Sprintf("%d.rest", next.Revision)
-		made = append(made, next.Rest)
-		err := writeFile(x.folder, next.Rest, func(w io.Writer) error {
-			_, err := w.Write(rest)
-			return err
+	create := func(suffix string, content func(name string, w io.Writer) error) (string, error) {
+		name := fmt.Sprintf("%d.%s", next.Revision, suffix)
+		made = append(made, name)
+		return name, writeFile(x.folder, name, func(w io.Writer) error { return content(name, w) })
+	}
+
+	parts, err := state.Parts()
+	if err != nil {
+		return err
+	}
+	kept, fresh, files := arrange(parts, known, before.Pages)
+	next.Pages = files
+	if len(fresh) > 0 {
+		var size int64
+		name, err := create("pages", func(name string, w io.Writer) error {
+			for _, p := range fresh {
+				sum, err := p.Save(w)
+				if err != nil {
+					return err
+				}
+				kept[p] = execution.MemoryPlace{File: name, At: size, Sum: sum}
+				size += p.Size()
+			}
+			return nil
 		})
 		if err != nil {
 			return err
 		}
+		next.Pages = append(next.Pages, pages{name, size})
 	}
-	switch {
-	case !state.HasMemory():
-		next.Memory = ""
-	case what != filesOnly:
-		next.Memory = fmt.Sprintf("%d.memory", next.Revision)
-		made = append(made, next.Memory)
-		if err := writeFile(x.folder, next.Memory, state.SaveMemory); err != nil {
+	rest := state.AppendRest(make([]byte, 4, 4096))
+	binary.LittleEndian.PutUint32(rest, uint32(len(rest)-4))
+	next.State, err = create("state", func(_ string, w io.Writer) error {
+		if _, err := w.Write(rest); err != nil || !state.HasMemory() {
 			return err
 		}
+		return state.SaveIndex(w, kept)
+	})
+	if err != nil {
+		return err
 	}
-	if len(made) > 0 {
-		if err := syncFolder(x.folder); err != nil {
-			return err
-		}
+	if err := syncFolder(x.folder); err != nil {
+		return err
 	}
 	next.Copied = next.Copied && what != afterCell
 	next.Cells, next.MemoryBytes, next.FileBytes = state.Cells(), state.MemoryBytes(), state.FileBytes()
-	return s.adopt(ctx, x, &before, next)
+	if err := s.adopt(ctx, x, &before, next); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.places = kept
+	x.mu.Unlock()
+	return nil
+}
+
+// arrange says which parts of a state are on disk already, and where; which
+// have to be written; and which of the files are needed.
+func arrange(parts []execution.MemoryPart, known places, files []pages) (kept places, fresh []execution.MemoryPart, needed []pages) {
+	kept = places{}
+	used := map[string]bool{}
+	var live, stored int64
+	for _, p := range parts {
+		live += p.Size()
+		if place, ok := known[p]; ok {
+			kept[p] = place
+			used[place.File] = true
+		} else {
+			fresh = append(fresh, p)
+			stored += p.Size()
+		}
+	}
+	for _, f := range files {
+		if used[f.Name] {
+			needed = append(needed, f)
+			stored += f.Size
+		}
+	}
+	if len(needed) >= maxPages || stored > 2*live+slackPages {
+		return places{}, parts, nil
+	}
+	return kept, fresh, needed
+}
+
+// names are the files that a record needs.
+func (r *record) names() map[string]bool {
+	names := map[string]bool{}
+	if r.State != "" {
+		names[r.State] = true
+	}
+	for _, f := range r.Pages {
+		names[f.Name] = true
+	}
+	return names
 }
 
 // adopt makes a record the session's, and removes the files that it no longer
@@ -92,9 +167,10 @@ func (s *Service) adopt(ctx context.Context, x *session, before *record, next re
 	x.mu.Lock()
 	x.record = next
 	x.mu.Unlock()
-	for _, old := range []string{before.Rest, before.Memory} {
-		if old != "" && old != next.Rest && old != next.Memory {
-			if err := os.Remove(filepath.Join(x.folder, old)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	needed := next.names()
+	for name := range before.names() {
+		if !needed[name] {
+			if err := os.Remove(filepath.Join(x.folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				s.config.Log.Error("a session's old state could not be removed", "session", x.id, "err", err)
 			}
 		}
@@ -115,24 +191,25 @@ func (s *Service) putRecord(ctx context.Context, x *session, r *record) error {
 func (s *Service) link(ctx context.Context, x, from *session) error {
 	from.mu.Lock()
 	next := x.record
-	next.Revision = 1
-	next.RestSum, next.Cells, next.MemoryBytes, next.FileBytes = from.record.RestSum, from.record.Cells, from.record.MemoryBytes, from.record.FileBytes
-	rest, memory := from.record.Rest, from.record.Memory
+	old, places := from.record, from.places
 	from.mu.Unlock()
-	next.Rest = "1.rest"
-	if err := linkFile(filepath.Join(x.folder, next.Rest), filepath.Join(from.folder, rest)); err != nil {
-		return err
-	}
-	if memory != "" {
-		next.Memory = "1.memory"
-		if err := linkFile(filepath.Join(x.folder, next.Memory), filepath.Join(from.folder, memory)); err != nil {
+	next.Revision, next.State, next.Pages = old.Revision, old.State, old.Pages
+	next.Cells, next.MemoryBytes, next.FileBytes = old.Cells, old.MemoryBytes, old.FileBytes
+	for name := range old.names() {
+		if err := linkFile(filepath.Join(x.folder, name), filepath.Join(from.folder, name)); err != nil {
 			return err
 		}
 	}
 	if err := syncFolder(x.folder); err != nil {
 		return err
 	}
-	return s.adopt(ctx, x, &record{}, next)
+	if err := s.adopt(ctx, x, &record{}, next); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.places = places
+	x.mu.Unlock()
+	return nil
 }
 
 // linkFile gives a file, which never changes, another name; or a copy, where
@@ -155,33 +232,56 @@ func linkFile(name, from string) error {
 // read is the session's state from its files. The caller has the session's
 // turn.
 func (s *Service) read(x *session) (*execution.State, error) {
-	rest, err := s.readRest(x)
+	rest, index, err := s.readState(x)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]*os.File{}
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	x.mu.Lock()
+	names := x.record.names()
+	x.mu.Unlock()
+	state, places, err := s.config.Executor.OpenState(rest, bytes.NewReader(index), func(name string) (io.ReaderAt, error) {
+		if f := files[name]; f != nil {
+			return f, nil
+		}
+		if !names[name] {
+			return nil, fmt.Errorf("%w: it needs the file %.40q", execution.ErrCorruptState, name)
+		}
+		f, err := os.Open(filepath.Join(x.folder, name))
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		files[name] = f
+		return f, nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	x.mu.Lock()
-	name := x.record.Memory
+	x.places = places
 	x.mu.Unlock()
-	if name == "" {
-		return s.config.Executor.OpenState(rest, nil)
-	}
-	f, err := os.Open(filepath.Join(x.folder, name))
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	defer f.Close()
-	return s.config.Executor.OpenState(rest, bufio.NewReaderSize(f, 1<<20))
+	return state, nil
 }
 
-func (s *Service) readRest(x *session) ([]byte, error) {
+// readState is the rest of the state, and the index of its memory.
+func (s *Service) readState(x *session) (rest, index []byte, err error) {
 	x.mu.Lock()
-	name := x.record.Rest
+	name := x.record.State
 	x.mu.Unlock()
-	rest, err := os.ReadFile(filepath.Join(x.folder, name))
+	b, err := os.ReadFile(filepath.Join(x.folder, name))
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, nil, unreadable(err)
 	}
-	return rest, nil
+	if len(b) < 4 || uint64(binary.LittleEndian.Uint32(b)) > uint64(len(b)-4) {
+		return nil, nil, unreadable(fmt.Errorf("%w: cut off", execution.ErrCorruptState))
+	}
+	n := binary.LittleEndian.Uint32(b)
+	return b[4 : 4+n : 4+n], b[4+n:], nil
 }
 
 // unreadable is the error of a file that should be there.
@@ -198,8 +298,9 @@ func (x *session) tidy() error {
 	if err != nil {
 		return err
 	}
+	names := x.record.names()
 	for _, e := range entries {
-		if e.Name() != x.record.Rest && e.Name() != x.record.Memory {
+		if !names[e.Name()] {
 			err = errors.Join(err, os.Remove(filepath.Join(x.folder, e.Name())))
 		}
 	}

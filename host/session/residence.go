@@ -32,7 +32,7 @@ func (s *Service) hold(x *session, state *execution.State) {
 func (s *Service) drop(x *session) {
 	x.mu.Lock()
 	old := x.state
-	x.state = nil
+	x.state, x.places = nil, nil
 	x.mu.Unlock()
 	s.mu.Lock()
 	if x.place != nil {

@@ -26,7 +26,7 @@ type Executor interface {
 	Validate(r *execution.Request) error
 	NewState(ctx context.Context, r execution.Request) (*execution.State, error)
 	ExecuteCell(ctx context.Context, id string, r execution.Request, c execution.Cell, emit func(execution.Event)) (*execution.Result, *execution.State, error)
-	OpenState(rest []byte, memory io.Reader) (*execution.State, error)
+	OpenState(rest []byte, index io.Reader, open func(file string) (io.ReaderAt, error)) (*execution.State, map[execution.MemoryPart]execution.MemoryPlace, error)
 	OpenFiles(rest []byte) (*execution.State, error)
 	ReadState(r io.Reader) (*execution.State, error)
 	Mount(ctx context.Context, st *execution.State, r execution.Request) (*execution.State, error)

@@ -85,6 +85,9 @@ type Info struct {
 	Snapshot               string // the snapshot that it was made of
 }
 
+// places are where the parts of a state lie.
+type places = map[execution.MemoryPart]execution.MemoryPlace
+
 // A session is one session. What is above mu never changes.
 type session struct {
 	id, tenant string
@@ -95,6 +98,7 @@ type session struct {
 	mu        sync.Mutex
 	record    record
 	state     *execution.State // nil: on disk only
+	places    places           // of the state's parts, as they are on disk
 	resident  int64            // bytes that the state counts for in the budget
 	place     *list.Element    // in the list of those that are resident
 	waiting   int              // who wants the turn
@@ -123,16 +127,21 @@ type record struct {
 
 	Copied bool `json:"copied,omitempty"` // since its last cell: its generators of random numbers start anew
 
-	Revision    int    `json:"revision"` // of the state
-	Rest        string `json:"rest"`     // name of the file with all but the memory
-	RestSum     string `json:"rest_sum"` // its SHA-256
-	Memory      string `json:"memory"`   // name of the file with the memory; empty: the warm image
-	Cells       int    `json:"cells"`
-	MemoryBytes int64  `json:"memory_bytes"`
-	FileBytes   int64  `json:"file_bytes"`
+	Revision    int     `json:"revision"` // of the state
+	State       string  `json:"state"`    // name of the file with all but the pages
+	Pages       []pages `json:"pages,omitempty"`
+	Cells       int     `json:"cells"`
+	MemoryBytes int64   `json:"memory_bytes"`
+	FileBytes   int64   `json:"file_bytes"`
 }
 
 const recordVersion = 1
+
+// pages is a file with parts of memory.
+type pages struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+}
 
 // info tells what there is to know; the lock is held.
 func (x *session) info(keep time.Duration) Info {

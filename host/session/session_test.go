@@ -96,7 +96,7 @@ func folders(t *testing.T, s *server, ids ...string) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 		files, err := os.ReadDir(filepath.Join(s.folder, "sessions", e.Name()))
-		if err != nil || len(files) > 2 {
+		if err != nil || len(files) > 33 {
 			t.Errorf("session %s has %v, %v", e.Name(), files, err)
 		}
 	}
@@ -113,7 +113,7 @@ func TestOpenTidies(t *testing.T) {
 	id := s.create(session.Options{})
 	s.want(id, "let n = 1; n", "1")
 	s.close()
-	for _, name := range []string{id + "/99.memory", id + "/99.rest", "exorphan/1.rest"} {
+	for _, name := range []string{id + "/99.pages", id + "/99.state", "exorphan/1.state"} {
 		path := filepath.Join(s.folder, "sessions", name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {
 			t.Fatal(err)

@@ -153,7 +153,7 @@ func TestSnapshotRefused(t *testing.T) {
 // A session whose stored state is damaged says so, and starts anew with its
 // files.
 func TestDamagedSession(t *testing.T) {
-	for _, what := range []string{"memory", "rest"} {
+	for _, what := range []string{"pages", "state"} {
 		t.Run(what, func(t *testing.T) {
 			s := open(t, t.TempDir(), nil)
 			id := s.create(session.Options{Files: []execution.File{{Path: "f", Content: []byte("kept")}}})
@@ -181,7 +181,7 @@ func TestDamagedSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := `["undefined",true]`
-			if what == "rest" {
+			if what == "state" {
 				want = `["undefined",false]`
 			}
 			s.want(id, "[typeof n, (await import('node:fs')).existsSync('f')]", want)

@@ -195,28 +195,18 @@ func (p *Program) ReadState(r io.Reader) (*State, error) {
 }
 
 func (p *Program) readState(r io.Reader) (*snapshot.Delta, error) {
-	fixed := make([]byte, len(stateMagic)+4+2)
-	if err := readFull(r, fixed); err != nil {
+	if err := p.readHeader(r); err != nil {
 		return nil, err
-	}
-	if string(fixed[:len(stateMagic)]) != stateMagic {
-		return nil, fmt.Errorf("%w: no magic number", ErrCorruptState)
-	}
-	if v := binary.LittleEndian.Uint32(fixed[len(stateMagic):]); v != stateVersion {
-		return nil, fmt.Errorf("%w: format version %d, not %d", ErrForeignState, v, stateVersion)
-	}
-	name := make([]byte, binary.LittleEndian.Uint16(fixed[len(stateMagic)+4:]))
-	program := make([]byte, 2*len(snapshot.Digest{}))
-	if err := errors.Join(readFull(r, name), readFull(r, program)); err != nil {
-		return nil, err
-	}
-	if string(name) != p.Name() || string(program) != p.Digest() {
-		return nil, fmt.Errorf("%w: it is of %.32q, image %.64q; this is %s, image %s", ErrForeignState, name, program, p.Name(), p.Digest())
 	}
 	d, err := snapshot.ReadDelta(r)
 	if err != nil {
 		return nil, err
 	}
+	return p.bind(d)
+}
+
+// bind takes a delta that was read, if it is one of the program's.
+func (p *Program) bind(d *snapshot.Delta) (*snapshot.Delta, error) {
 	if err := d.Bind(p.image); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -224,6 +214,29 @@ func (p *Program) readState(r io.Reader) (*snapshot.Delta, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
+}
+
+// readHeader reads what comes before a state's delta.
+func (p *Program) readHeader(r io.Reader) error {
+	fixed := make([]byte, len(stateMagic)+4+2)
+	if err := readFull(r, fixed); err != nil {
+		return err
+	}
+	if string(fixed[:len(stateMagic)]) != stateMagic {
+		return fmt.Errorf("%w: no magic number", ErrCorruptState)
+	}
+	if v := binary.LittleEndian.Uint32(fixed[len(stateMagic):]); v != stateVersion {
+		return fmt.Errorf("%w: format version %d, not %d", ErrForeignState, v, stateVersion)
+	}
+	name := make([]byte, binary.LittleEndian.Uint16(fixed[len(stateMagic)+4:]))
+	program := make([]byte, 2*len(snapshot.Digest{}))
+	if err := errors.Join(readFull(r, name), readFull(r, program)); err != nil {
+		return err
+	}
+	if string(name) != p.Name() || string(program) != p.Digest() {
+		return fmt.Errorf("%w: it is of %.32q, image %.64q; this is %s, image %s", ErrForeignState, name, program, p.Name(), p.Digest())
+	}
+	return nil
 }
 
 func readFull(r io.Reader, b []byte) error {
