@@ -106,6 +106,7 @@ class A:
   def _ipython_display_(self): display('x'); display('y')
 A()`, "text/plain; text/plain"},
 		{"one that has every name has no representation", "class A:\n  def __getattr__(self, name): return lambda *a, **k: 'x'\nA()", ""},
+		{"nor one that fails for those that it has not", "class A:\n  def __getattr__(self, name): raise KeyError(name)\nA()", ""},
 		{"nor has a class", "class A:\n  def _repr_html_(self): return 'x'\nA", ""},
 		{"what IPython has", `
 from IPython.display import display, HTML, Markdown, JSON, Image, SVG, Latex, Javascript, clear_output, update_display
@@ -126,6 +127,7 @@ Image(url='https://example.com/x.png')`,
 		{"a figure that was displayed, once", "import matplotlib.pyplot as plt\nf, _ = plt.subplots()\ndisplay(f)", figureTypes},
 		{"but again when it changed", "import matplotlib.pyplot as plt\nf, a = plt.subplots()\ndisplay(f)\na.plot([1])\nNone", figureTypes + "; " + figureTypes},
 		{"plt.show closes", "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\nplt.gcf().get_axes()", figureTypes},
+		{"modules that are none", "import sys\nfor name in ('pandas', 'PIL.Image', 'matplotlib.figure'): sys.modules[name] = 5\nclass A:\n  def _repr_html_(self): return 'x'\nA()", "*text/html text/plain"},
 		{"an empty figure is nothing", "import matplotlib.pyplot as plt\nplt.figure()\nNone", ""},
 		{"a closed one neither", "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.close()", ""},
 		{"other backends", "import matplotlib\nmatplotlib.use('svg')\nimport matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()", figureTypes},

@@ -70,6 +70,9 @@ def install():
 
     builtins.display = display
     notebook.install()
+    from PIL import Image
+
+    register(Image.Image, picture)
 
 
 def finish(value=None, text=None):
@@ -172,21 +175,20 @@ def representations(value, include, exclude):
     return data
 
 
+# Types that this package represents better than they do, and how.
+_own = []
+
+
+def register(types, represent):
+    """Has represent give the bundles of values of these types."""
+    _own.append((types, represent))
+
+
 def own(value):
-    """The function that represents values of a type that this package knows."""
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series)):
-        from . import frames
-
-        return frames.bundle
-    figure = sys.modules.get("matplotlib.figure")
-    if figure is not None and isinstance(value, figure.FigureBase):
-        from . import figures
-
-        return figures.bundle
-    image = sys.modules.get("PIL.Image")
-    if image is not None and isinstance(value, image.Image):
-        return picture
+    kind = type(value)
+    for types, represent in _own:
+        if issubclass(kind, types):
+            return represent
     return None
 
 
@@ -200,17 +202,26 @@ def picture(image):
 
 
 def asks_back(value):
-    """Whether a value answers to names that nobody gave it; classes do not
-    represent themselves either."""
+    """Whether a value answers to names that nobody gave it, or raises for
+    them; classes do not represent themselves either."""
     if isinstance(value, type):
         return True
-    ok, found = attempt(getattr, value, CANARY, None)
-    return not ok or found is not None
+    try:
+        return getattr(value, CANARY, None) is not None
+    except MemoryError:
+        raise
+    except Exception:
+        return True
 
 
 def method(value, name):
-    ok, found = attempt(getattr, value, name, None)
-    return found if ok and callable(found) else None
+    try:
+        found = getattr(value, name, None)
+        return found if callable(found) else None
+    except MemoryError:
+        raise
+    except Exception:
+        return None
 
 
 def chosen(data, include, exclude):

@@ -136,6 +136,7 @@ def install():
     """Lets plt.show() and figure.show() send figures: called once pyplot is
     imported. Every backend without windows asks its managers to show."""
     from matplotlib.backend_bases import FigureManagerBase
+    from matplotlib.figure import Figure
 
     def manager_show(self):
         from matplotlib._pylab_helpers import Gcf
@@ -144,6 +145,7 @@ def install():
         Gcf.destroy(self)
 
     FigureManagerBase.show = manager_show
+    display.register(Figure, bundle)
 
 
 def warm():

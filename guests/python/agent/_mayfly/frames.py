@@ -11,7 +11,7 @@ import json
 
 import pandas
 
-from .display import dumps, finite
+from .display import dumps, finite, register
 
 MAX_ROWS = 1000
 MAX_COLUMNS = 200
@@ -100,3 +100,6 @@ def distinct(names):
         seen.add(name)
         out.append(name)
     return out
+
+
+register((pandas.DataFrame, pandas.Series), bundle)
