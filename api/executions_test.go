@@ -111,6 +111,8 @@ func TestInvalidRequests(t *testing.T) {
 		{"twice", `{"language":"javascript","code":"hello","code":"hello"}`, []string{"/code: is given twice"}},
 		{"later", `{"language":"javascript","code":"hello","image":"x","bindings":{},"callback_url":"http://x","artifacts":{"export":{}},"network":{"allow":[{"host":"a","secret":"s"}]}}`,
 			[]string{"/image: is not offered", "/bindings: is not offered", "/callback_url: is not offered", "/artifacts/export: is not offered", "/network/allow/0/secret: is not offered"}},
+		{"packages", `{"language":"javascript","code":"hello","packages":["a==1",2,"\u0000"],"args":{}}`, []string{"/packages/1: expected a string, not number", "/args: expected an array"}},
+		{"many packages", `{"language":"javascript","code":"hello","packages":["` + strings.Repeat(`a","`, 32) + `a"]}`, []string{"/packages: must not have more than 32 elements"}},
 		{"limits", `{"language":"javascript","code":"hello","limits":{"cpu_ms":0,"wall_ms":1.5,"memory_mb":-1,"output_bytes":"1","files_bytes":99999999999999999999,"subreqests":1}}`,
 			[]string{"/limits/cpu_ms: must be an integer from 1", "/limits/wall_ms: must be an integer", "/limits/memory_mb: must be", "/limits/output_bytes: expected an integer, not string", "/limits/files_bytes: must be", "/limits/subreqests: unknown field; did you mean subrequests?"}},
 		{"memory overflow", `{"language":"javascript","code":"hello","limits":{"memory_mb":9007199254740993}}`, []string{"/limits/memory_mb: must be"}},
