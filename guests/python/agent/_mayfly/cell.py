@@ -76,6 +76,13 @@ def keep_source(name, source):
 def evaluate(source, name, namespace):
     """Runs a source to its end. The answer is the value of its last statement
     if that is an expression without a semicolon after it, else None."""
+    if "\n" not in source and ";" not in source and source[:1].strip():
+        try:  # one expression needs no tree
+            code = compile(source, name, "eval", AWAIT | state.flags, True)
+        except SyntaxError:
+            pass
+        else:
+            return run(code, namespace)
     tree = parse(source, name)
     body = tree.body
     last = None
