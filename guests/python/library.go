@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"mayfly/guests/registry"
 	"mayfly/host/vfs"
@@ -64,9 +65,14 @@ func Layer(ctx context.Context, cache string, progress isolate.Progress) (*vfs.L
 	), nil
 }
 
+// layerTime is when the files of our own layer were made, for whoever asks: the
+// same in every process, as the layer's digest has to be, which the states of
+// sessions are bound to.
+var layerTime = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // agentLayer has the agent's package.
 func agentLayer() (*vfs.Layer, error) {
-	tree := vfs.New(vfs.Options{Cwd: "/"})
+	tree := vfs.New(vfs.Options{Cwd: "/", Now: func() time.Time { return layerTime }})
 	err := fs.WalkDir(sources, "agent", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
