@@ -402,7 +402,8 @@ func (s *Server) getRuntimes(c echo.Context, _ principal) error {
 	return writeJSON(c.Response(), http.StatusOK, append(b, `]}`...))
 }
 
-// getHealth is GET /health. It needs no key, and tells nothing else.
+// getHealth is GET /health. It needs no key, and tells nothing but which
+// languages are still being prepared: the others are served meanwhile.
 func (s *Server) getHealth(c echo.Context) error {
 	code, status := http.StatusOK, "ok"
 	switch {
@@ -415,6 +416,21 @@ func (s *Server) getHealth(c echo.Context) error {
 	b = appendString(b, status)
 	b = append(b, `,"version":`...)
 	b = appendString(b, s.options.Version)
+	if status == "starting" {
+		b = append(b, `,"preparing":[`...)
+		first := true
+		for _, r := range s.options.Executor.Runtimes() {
+			if r.Ready {
+				continue
+			}
+			if !first {
+				b = append(b, ',')
+			}
+			first = false
+			b = appendString(b, r.Language)
+		}
+		b = append(b, ']')
+	}
 	return writeJSON(c.Response(), code, append(b, '}'))
 }
 

@@ -520,7 +520,7 @@ func TestRuntimesHealthMetrics(t *testing.T) {
 		}
 	}
 	s.executor.ready = false
-	if a := s.do("GET", "/health", ""); a.status != http.StatusServiceUnavailable || !strings.Contains(string(a.body), "starting") {
+	if a := s.do("GET", "/health", ""); a.status != http.StatusServiceUnavailable || !strings.Contains(string(a.body), `"starting","version":"test","preparing":["python"]`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }

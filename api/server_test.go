@@ -58,6 +58,7 @@ func (f *fakeExecutor) Runtimes() []execution.Runtime {
 	return []execution.Runtime{
 		{Language: "javascript", Version: "quickjs-ng 0.17.0", Image: "quickjs", Digest: "abcd", Ready: true},
 		{Language: "typescript", Version: "quickjs-ng 0.17.0", Image: "quickjs", Digest: "abcd", Ready: true},
+		{Language: "python", Version: "CPython 3.15.0", Image: "python", Ready: f.ready},
 	}
 }
 
