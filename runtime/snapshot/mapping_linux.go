@@ -18,7 +18,7 @@ type mapping struct {
 	all      []byte // the whole window, or the declared memory
 	full     bool   // all is a window
 	reserved []byte // all, and inaccessible address space around a window
-	tracked  int64  // bytes from the first on of which the kernel notes stores, but for overlays
+	tracked  []run  // of the image, of which the kernel notes stores, but for overlays
 	overlaid []run  // what pages of a delta are mapped over
 }
 
@@ -105,26 +105,67 @@ func (m *mapping) discard(from, to int64) error {
 	if err := unix.Madvise(m.all[from:to], unix.MADV_DONTNEED); err != nil {
 		return os.NewSyscallError("madvise", err)
 	}
-	if from < m.tracked {
-		return protect(m.all[from:min(to, m.tracked)])
+	for _, r := range m.tracked {
+		start, stop := r.bytes()
+		if start, stop = max(start, from), min(stop, to); start < stop {
+			if err := protect(m.all[start:stop]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// track has the kernel note stores into the image from now on.
+// track has the kernel note stores into the image from now on: into all of it,
+// or, if that is in huge pages, into none until lives have shown where.
 func (m *mapping) track() error {
-	image := m.all[:m.image.Len()]
-	if len(image) == 0 {
+	n := m.image.Len()
+	if n == 0 || m.image.backing.huge {
 		return nil
 	}
-	if len(image) <= populateBytes {
-		_ = unix.Madvise(image, unix.MADV_POPULATE_READ)
+	if n <= populateBytes {
+		_ = unix.Madvise(m.all[:n], unix.MADV_POPULATE_READ)
 	}
-	if err := register(image); err != nil {
-		return err
+	return m.trackRuns([]run{{0, uint32(n / PageSize)}})
+}
+
+// trackRuns has the kernel note stores into the pages of runs, too, and only
+// them. They hold all that was tracked before.
+func (m *mapping) trackRuns(runs []run) error {
+	for _, r := range subtract(runs, m.tracked) {
+		from, to := r.bytes()
+		if err := register(m.all[from:to]); err != nil {
+			return err
+		}
+		if err := protect(m.all[from:to]); err != nil {
+			return err
+		}
 	}
-	m.tracked = int64(len(image))
-	return protect(image)
+	m.tracked = runs
+	return nil
+}
+
+// trackedAt says if stores are noted of the page at an offset, and how far on
+// that is so.
+func (m *mapping) trackedAt(at int64) (tracked bool, end int64) {
+	for _, r := range m.tracked {
+		from, to := r.bytes()
+		if at >= to {
+			continue
+		}
+		if at < from {
+			return false, from
+		}
+		start, stop, ok := m.overlaidFrom(at)
+		switch {
+		case !ok:
+			return true, to
+		case start <= at:
+			return false, min(stop, to)
+		}
+		return true, min(start, to)
+	}
+	return false, int64(len(m.all))
 }
 
 func (m *mapping) close() error {
@@ -140,10 +181,6 @@ func newSlot(image *Image, size int64, o MemoryOptions) (slot, []byte, error) {
 		switch {
 		case !shareable:
 			strategy = Copy
-		case scanWorks() && image.backing.huge:
-			// Of a huge page the kernel looks at one entry, as long as nothing
-			// was stored into it; to track stores would split it.
-			strategy = Scan
 		case trackWorks():
 			strategy = Track
 		case scanWorks():
@@ -174,7 +211,7 @@ func newSlot(image *Image, size int64, o MemoryOptions) (slot, []byte, error) {
 		}
 	}
 	if strategy == Track || strategy == Scan {
-		return newScanSlot(m, size), m.all[:size:size], nil
+		return newScanSlot(m, size, strategy), m.all[:size:size], nil
 	}
 	s, err := newDiscardSlot(m)
 	if err != nil {

@@ -114,13 +114,19 @@ func (m *mapping) liftImage(from, to int64) error {
 		return os.NewSyscallError("mmap", err)
 	}
 	_ = unix.Madvise(part, unix.MADV_DONTDUMP)
-	if m.tracked == 0 {
-		return nil
+	for _, r := range m.tracked {
+		start, stop := r.bytes()
+		if start, stop = max(start, from), min(stop, to); start >= stop {
+			continue
+		}
+		if err := register(m.all[start:stop]); err != nil {
+			return err
+		}
+		if err := protect(m.all[start:stop]); err != nil {
+			return err
+		}
 	}
-	if err := register(part); err != nil {
-		return err
-	}
-	return protect(part)
+	return nil
 }
 
 // overlaidFrom is the first overlay that ends after an offset.

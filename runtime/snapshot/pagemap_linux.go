@@ -43,15 +43,7 @@ func (s *scanSlot) scan(from int64) (found []scanRegion, next int64, err error) 
 		vec:    uint64(uintptr(unsafe.Pointer(&s.regions))),
 		vecLen: uint64(len(s.regions)),
 	}
-	tracked, end := from < s.tracked, int64(len(s.all))
-	if tracked {
-		end = s.tracked
-		if start, stop, ok := s.overlaidFrom(from); ok && start <= from {
-			tracked, end = false, min(stop, end)
-		} else if ok {
-			end = min(start, end)
-		}
-	}
+	tracked, end := s.trackedAt(from)
 	s.args.end = base + uint64(end)
 	if tracked {
 		// Nothing but this one category: the kernel then looks no further
@@ -95,7 +87,7 @@ var scanWorks = sync.OnceValue(func() bool {
 	defer free(page)
 	_ = unix.Madvise(page, unix.MADV_NOHUGEPAGE)
 	page[0] = 1
-	s := newScanSlot(&mapping{base: unsafe.Pointer(&page[0]), all: page}, wasmPage)
+	s := newScanSlot(&mapping{image: &Image{backing: &backing{fd: -1}}, base: unsafe.Pointer(&page[0]), all: page}, wasmPage, Scan)
 	found, _, err := s.scan(0)
 	return err == nil && len(found) == 1
 })

@@ -89,6 +89,6 @@ var trackWorks = sync.OnceValue(func() bool {
 		return false
 	}
 	m.all[0] = m.all[wasmPage]
-	n, err := newScanSlot(m, img.Len()).changed()
+	n, err := newScanSlot(m, img.Len(), Track).changed()
 	return err == nil && n == int64(os.Getpagesize())
 })
