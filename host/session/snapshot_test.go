@@ -416,3 +416,41 @@ func TestHammer(t *testing.T) {
 	}
 	folders(t, s, ids...)
 }
+
+// What a cell costs on disk is what it changed, not all that the session holds;
+// and old pages don't pile up.
+func TestCellsWriteWhatChanged(t *testing.T) {
+	s := open(t, t.TempDir(), nil)
+	id := s.create(session.Options{})
+	s.want(id, "let big = new Uint8Array(8 << 20).fill(7), n = 0; big.length", "8388608")
+	folder := filepath.Join(s.folder, "sessions", id)
+	size := func() (bytes int64, files int) {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			bytes += info.Size()
+		}
+		return bytes, len(entries)
+	}
+	first, _ := size()
+	for range 5 {
+		s.want(id, "n++ < 5", "true")
+	}
+	if then, _ := size(); then > first+4<<20 {
+		t.Errorf("five small cells wrote %d bytes more than %d", then-first, first)
+	}
+	for i := range 60 {
+		s.want(id, fmt.Sprintf("big.fill(%d, 0, 1 << 20); n++; big[5]", i), fmt.Sprint(i))
+	}
+	if then, files := size(); then > 3*first+4<<20 || files > 40 {
+		t.Errorf("in the end there are %d bytes in %d files, at first %d", then, files, first)
+	}
+	s = s.again()
+	s.want(id, "[n, big[5], big[5 << 20]]", "[65,59,7]")
+}
