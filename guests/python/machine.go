@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"mayfly/host/op"
 	"mayfly/runtime/engine"
 	"mayfly/runtime/isolate"
 	"mayfly/runtime/wasm"
@@ -48,7 +49,6 @@ type machine struct {
 	fetched bool                // the guest has the event
 	started map[uint32]struct{} // operations that are not waited for yet
 	scratch []byte              // for answers
-	header  []byte
 
 	interrupts  []span // of the life: what Interrupt sets
 	interrupted bool
@@ -109,6 +109,15 @@ func (m *machine) Event(kind uint32, message []byte) (isolate.Status, error) {
 	m.kind, m.message, m.fetched = kind, message, false
 	err := m.run(turnText)
 	m.uninterrupt()
+	var status *StatusError
+	if errors.As(err, &status) {
+		// A program has damaged the agent: its own fault, and said for it.
+		w := op.NewWriter(nil)
+		w.U8(0)
+		w.Error(&op.ErrorRecord{Name: "SystemError", Message: "the program left the interpreter unable to report how it ended"})
+		portOf(m.instance).Call(uint32(op.Fail), w.Message(), nil)
+		err = nil
+	}
 	return isolate.Done, err
 }
 
