@@ -114,7 +114,7 @@ type nativePython struct{ path, version string }
 // fastestPython is the interpreter called python3 on the path that runs a
 // program in the least time: some are built without optimisation.
 func fastestPython(ctx context.Context, program string) (best nativePython, err error) {
-	const rounds = 3
+	const rounds = 6
 	least := time.Duration(0)
 	var failed error
 	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
