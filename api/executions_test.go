@@ -491,7 +491,7 @@ func TestRuntimesHealthMetrics(t *testing.T) {
 		}
 	}
 	s.do("GET", "/v1/runtimes", "").want(200).decode(&list)
-	if len(list.Runtimes) != 2 || list.Runtimes[0].Language != "javascript" || !list.Runtimes[0].Ready {
+	if len(list.Runtimes) != 3 || list.Runtimes[0].Language != "javascript" || !list.Runtimes[0].Ready {
 		t.Errorf("%+v", list)
 	}
 	if a := s.do("GET", "/health", "").want(200); string(a.body) != `{"status":"ok","version":"test"}` {

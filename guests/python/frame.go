@@ -27,8 +27,8 @@ type frame struct {
 
 var errFrame = errors.New("malformed request to the host")
 
-// maxWait is the longest wait: longer ones than any life need no exactness.
-const maxWait = 1 << 53 // milliseconds
+// maxWait is the longest wait: longer than any life.
+const maxWait = time.Duration(math.MaxInt64 / 2)
 
 // parseFrame decodes a request.
 func parseFrame(b []byte) (f frame, err error) {
@@ -46,8 +46,8 @@ func parseFrame(b []byte) (f frame, err error) {
 		switch {
 		case ms < 0:
 			f.wait = -1
-		case ms > float64(math.MaxInt64/time.Millisecond/2):
-			f.wait = math.MaxInt64 / 2
+		case ms > float64(maxWait/time.Millisecond):
+			f.wait = maxWait
 		case ms == ms: // a number
 			f.wait = time.Duration(ms * float64(time.Millisecond))
 		}

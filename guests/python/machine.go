@@ -98,7 +98,9 @@ func (m *machine) Begin(life isolate.Life) error {
 	m.interrupts, m.interrupted = m.interrupts[:0], false
 	m.resumed = life.Resumed
 	clear(m.started)
-	limit := m.pages.Get() + uint64(life.MemoryBytes)/engine.PageSize
+	// A sixteenth is left for what changes in the image: the guest hears of
+	// the limit by a MemoryError before it is stopped at it.
+	limit := m.pages.Get() + uint64(life.MemoryBytes-life.MemoryBytes/16)/engine.PageSize
 	m.pagesLimit.Set(min(limit, uint64(len(m.memory))/engine.PageSize))
 	return nil
 }

@@ -123,12 +123,12 @@ func run(t testing.TB, p program) *platform {
 		}
 	}
 	var iso *isolate.Isolate
-	_ = iso
 	h.system = wasi.New(wasi.Options{
 		Tree: h.tree, Stdin: h.stdin, Args: append([]string{"main.py"}, p.args...),
 		Write: func(fd int, b []byte) { h.write(fd, b) },
 		Exit: func(code uint32) {
 			h.code = int(code)
+			iso.Unwind(isolate.OK, "exit")
 		},
 	})
 	message := op.RunMessage{Name: "main.py", Source: p.source, Args: p.args, Env: p.env, Dir: h.tree.Cwd(), Input: []byte(p.input)}
@@ -143,6 +143,7 @@ func run(t testing.TB, p program) *platform {
 	}
 	var err error
 	h.report, err = shared.runtime.Run(context.Background(), isolate.Job{
+		Started: func(i *isolate.Isolate) { iso = i },
 		Program: shared.program, Host: h, Tenant: "test", Limits: p.limits, Event: uint32(p.event), Message: message.Encode(),
 	})
 	if err != nil {
