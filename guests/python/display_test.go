@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -433,6 +434,30 @@ func TestFiguresOfFailure(t *testing.T) {
 	}
 	if got := types(h.shown(t)); got != figureTypes {
 		t.Errorf("shown %q", got)
+	}
+}
+
+// A program saves figures as it likes.
+func TestSavedFigures(t *testing.T) {
+	_, h := shows(t, `
+import io, matplotlib.pyplot as plt
+from PIL import Image
+plt.plot([1, 2]); plt.title('saved')
+for arguments in ({}, {'pil_kwargs': {'compress_level': 9}}, {'dpi': 50, 'metadata': {'Title': 't'}}, {'bbox_inches': 'tight', 'transparent': True}):
+  file = io.BytesIO()
+  plt.savefig(file, format='png', **arguments)
+  print(*Image.open(file).size, end=' ')
+for format in ('svg', 'pdf', 'ps'):
+  file = io.BytesIO()
+  plt.savefig(file, format=format)
+  print(file.getvalue()[:4], end=' ')
+plt.close()`)
+	var sizes [8]int
+	if _, err := fmt.Sscan(h.stdout.String(), &sizes[0], &sizes[1], &sizes[2], &sizes[3], &sizes[4], &sizes[5], &sizes[6], &sizes[7]); err != nil {
+		t.Fatalf("%v: %s", err, h.stdout.String())
+	}
+	if sizes[0] != 640 || sizes[1] != 480 || sizes[2] != 640 || sizes[4] != 320 || sizes[5] != 240 || sizes[6] >= 640 || !strings.HasSuffix(h.stdout.String(), "b'<?xm' b'%PDF' b'%!PS' ") {
+		t.Errorf("saved %s", h.stdout.String())
 	}
 }
 

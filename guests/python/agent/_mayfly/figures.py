@@ -22,6 +22,9 @@ MAX_SVG = 512 << 10  # characters
 # What the edges of figures are widened by where text runs over them, in inches.
 PAD = 0.1
 
+# Of the compression of PNG, from 0 to 9.
+LEVEL = 3
+
 # Figures that were shown and have not changed since, which their flag stale
 # tells.
 _shown = weakref.WeakSet()
@@ -115,7 +118,7 @@ def encoded(pixels, dpi):
         b"\x89PNG\r\n\x1a\n",
         chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)),
         chunk(b"pHYs", struct.pack(">IIB", metre, metre, 1)),
-        chunk(b"IDAT", zlib.compress(rows, 3)),
+        chunk(b"IDAT", zlib.compress(rows, LEVEL)),
         chunk(b"IEND", b""),
     ))
 
@@ -133,9 +136,11 @@ def points(figure):
 
 
 def install():
-    """Lets plt.show() and figure.show() send figures: called once pyplot is
-    imported. Every backend without windows asks its managers to show."""
+    """Lets plt.show() and figure.show() send figures, and savefig write PNG
+    sooner: called once pyplot is imported. Every backend without windows asks
+    its managers to show."""
     from matplotlib.backend_bases import FigureManagerBase
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     def manager_show(self):
@@ -145,6 +150,14 @@ def install():
         Gcf.destroy(self)
 
     FigureManagerBase.show = manager_show
+    print_pil = FigureCanvasAgg._print_pil
+
+    def print_quickly(self, target, fmt, pil_kwargs, metadata=None):
+        if fmt == "png":  # a tenth larger, in half the time
+            pil_kwargs = {"compress_level": LEVEL, **(pil_kwargs or {})}
+        return print_pil(self, target, fmt, pil_kwargs, metadata)
+
+    FigureCanvasAgg._print_pil = print_quickly
     display.register(Figure, bundle)
 
 
