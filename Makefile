@@ -14,7 +14,7 @@ comma := ,
 # TUNED holds the flags that build with the tuned engine.
 include runtime/engine/tune/tune.mk
 
-.PHONY: help build guests demo serve check test race fuzz attack browser bench clean
+.PHONY: help build guests demo serve check test race fuzz attack cpython browser bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,9 @@ fuzz: guests ## every fuzz target for FUZZTIME
 
 attack: build guests ## hostile programs against a real server
 	MAYFLY_ATTACKS=full go test $(TUNED) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
+
+cpython: guests ## CPython's own tests in the Python guest; needs those of version 3.11
+	MAYFLY_CPYTHON=full go test $(TUNED) ./guests/python -run TestCPython -count=1 -v -timeout 60m
 
 browser: guests ## artifacts and documentation in Chromium, which has to be installed
 	go test $(TUNED) -tags=$(if $(TUNED),mayfly_tuned$(comma))browser ./cmd/mayfly -run TestBrowser -count=1
