@@ -23,7 +23,6 @@ RUN, PREPARE, INVOKE, CELL = op.EVENT_RUN, op.EVENT_PREPARE, op.EVENT_INVOKE, op
 FETCH = b"\3"  # the frame that fetches the event
 EVENT = FETCH  # boot adds what the host is told of memory
 PACKAGES = "/opt/site-packages"  # where packages are that were asked for
-HOME = "/workspace"  # the working directory of the image
 
 # Given up when memory runs out, so that this can be said.
 RESERVE = [None]
@@ -88,7 +87,7 @@ def begin(message, run):
 
     name = name.decode("utf-8", "surrogateescape")
     first = not cell.state.used
-    if first and cwd and cwd != HOME:
+    if first and cwd and cwd != platform.HOME:
         os.chdir(cwd)
     if env:
         for i in range(0, 2 * count, 2):

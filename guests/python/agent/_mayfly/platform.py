@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import os
 import sys
 from types import ModuleType
 
@@ -36,7 +37,22 @@ input: the execution's input, as of JSON; None without one.
 """)
 
 
+HOME = "/workspace"  # the working directory of the image, and of programs that name none
+
+_expanduser = os.path.expanduser
+
+
+def expanduser(path):
+    """os.path.expanduser, with a home also where the environment names none."""
+    expanded = _expanduser(path)
+    if expanded == "~" or type(expanded) is str and expanded.startswith("~/"):
+        return HOME + expanded[1:]
+    return expanded
+
+
 def install():
-    """Makes it importable, and a builtin name."""
+    """Makes the module importable, and a builtin name; gives programs a home."""
     sys.modules["mayfly"] = module
     builtins.mayfly = module
+    expanduser.__doc__ = _expanduser.__doc__
+    os.path.expanduser = expanduser

@@ -108,6 +108,9 @@ def names():
     from .net_fetch import fetch
 
     builtins.fetch = fetch
+    import tqdm
+
+    tqdm.tqdm.monitor_interval = 0  # it would start a thread, and complain
 
 
 STEPS = (
@@ -147,7 +150,7 @@ def seal(entry):
     fresh.seal()
     entry.RESERVE[0] = bytearray(entry.RESERVE_SIZE)
     os.environ.clear()
-    os.chdir(entry.HOME)
+    os.chdir(platform.HOME)
     stdio.install()
     linecache.clearcache()
     cell.state.__init__()
