@@ -27,6 +27,7 @@ type State struct {
 	cells    int            // how many led here
 	bodies   uint32         // the last handle that was given to a response's body
 	uptime   time.Duration  // what the guest's clock has counted
+	room     int64          // bytes that the files may have
 	system   *wasi.System   // with the open files; nil: none yet, or the guest has no use for it
 
 	mu    sync.Mutex // forking a tree marks what is shared
@@ -72,7 +73,7 @@ func (s *Service) NewState(ctx context.Context, r Request) (*State, error) {
 			return nil, err
 		}
 	}
-	return &State{language: l, system: b.wasi, files: b.files}, nil
+	return &State{language: l, system: b.wasi, files: b.files, room: b.limits.FilesBytes}, nil
 }
 
 // unprepared says that a language is not ready.
@@ -134,7 +135,7 @@ func (st *State) Fork() *State { return st.with(st.fork()) }
 
 // with is the state with other files; nil if it was closed.
 func (st *State) with(files *vfs.Tree) *State {
-	f := &State{language: st.language, memory: st.memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: files}
+	f := &State{language: st.language, memory: st.memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: files, room: st.room}
 	if st.memory != nil && st.memory.Retain() == nil {
 		return nil
 	}
@@ -156,7 +157,7 @@ func (st *State) Restart() *State {
 			files.Release(u.ino)
 		}
 	}
-	return &State{language: st.language, files: files}
+	return &State{language: st.language, files: files, room: st.room}
 }
 
 // Close gives the hold up.
@@ -292,7 +293,7 @@ func (b *sandbox) keep(ctx context.Context, report *isolate.Report) *State {
 		return nil
 	}
 	from := b.cell.From
-	st := &State{language: b.language, memory: kept, cells: from.cells + 1, bodies: from.bodies, uptime: from.uptime + report.Usage.Wall, system: b.wasi, files: b.files}
+	st := &State{language: b.language, memory: kept, cells: from.cells + 1, bodies: from.bodies, uptime: from.uptime + report.Usage.Wall, system: b.wasi, files: b.files, room: from.room}
 	if b.network != nil {
 		st.bodies = b.network.Bodies()
 	}

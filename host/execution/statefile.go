@@ -22,8 +22,8 @@ import (
 //	memory:u8                              0: none, the warm image; 1: as isolate.State.Save writes it
 //
 // The rest is a message: str language, str digest of the program, u32 cells,
-// u32 bodies, f64 uptime in milliseconds, u8 memory (0 or 1), bytes of the
-// files, bytes of the open files (empty if there are none); and the CRC-32C of
+// u32 bodies, f64 uptime in milliseconds, u8 memory (0 or 1), f64 bytes that
+// the files may have, bytes of the files, bytes of the open files (empty if there are none); and the CRC-32C of
 // all that.
 const (
 	stateMagic   = "MayflySn"
@@ -80,6 +80,7 @@ func (st *State) AppendRest(dst []byte) []byte {
 	w.U32(st.bodies)
 	w.F64(float64(st.uptime) / float64(time.Millisecond))
 	w.U8(memory)
+	w.F64(float64(st.room))
 	w.Bytes(files)
 	w.Bytes(open)
 	start := len(dst)
@@ -129,8 +130,8 @@ func (s *Service) decodeRest(b []byte) (*rest, error) {
 	}
 	r := op.NewReader(b[:len(b)-4])
 	name, digest := r.Str(), r.Str()
-	cells, bodies, uptime, memory, files, open := r.U32(), r.U32(), r.F64(), r.U8(), r.Bytes(), r.Bytes()
-	if err := r.Done(); err != nil || memory > 1 || cells > math.MaxInt32 || !(uptime >= 0 && uptime < 1e15) {
+	cells, bodies, uptime, memory, room, files, open := r.U32(), r.U32(), r.F64(), r.U8(), r.F64(), r.Bytes(), r.Bytes()
+	if err := r.Done(); err != nil || memory > 1 || cells > math.MaxInt32 || !(uptime >= 0 && uptime < 1e15) || !(room >= 1 && room < 1<<50) {
 		return nil, fmt.Errorf("%w: its parts are not as they should be", ErrCorruptState)
 	}
 	l := s.language(name)
@@ -140,7 +141,7 @@ func (s *Service) decodeRest(b []byte) (*rest, error) {
 	if l.program() == nil {
 		return nil, l.unprepared()
 	}
-	tree, err := vfs.Decode(files, vfs.Options{Base: l.base(), Limits: vfs.Limits{Bytes: s.config.Caps.FilesBytes}})
+	tree, err := vfs.Decode(files, vfs.Options{Base: l.base(), Limits: vfs.Limits{Bytes: int64(room)}})
 	switch {
 	case errors.Is(err, vfs.ErrForeign):
 		return nil, fmt.Errorf("%w: %w", ErrForeignState, err)
@@ -150,7 +151,7 @@ func (s *Service) decodeRest(b []byte) (*rest, error) {
 		return nil, fmt.Errorf("%w: %w", ErrCorruptState, err)
 	}
 	x := &rest{
-		state:  State{language: l, cells: int(cells), bodies: bodies, uptime: time.Duration(uptime * float64(time.Millisecond)), files: tree},
+		state:  State{language: l, cells: int(cells), bodies: bodies, uptime: time.Duration(uptime * float64(time.Millisecond)), files: tree, room: int64(room)},
 		digest: digest, memory: memory == 1,
 	}
 	if len(open) > 0 {
@@ -172,7 +173,7 @@ func (x *rest) program() (*isolate.Program, error) {
 
 func (x *rest) with(memory *isolate.State) *State {
 	st := &x.state
-	return &State{language: st.language, memory: memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: st.files}
+	return &State{language: st.language, memory: memory, cells: st.cells, bodies: st.bodies, uptime: st.uptime, system: st.system, files: st.files, room: st.room}
 }
 
 // OpenState makes a state of its rest, which it keeps, and of its memory: the

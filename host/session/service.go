@@ -117,7 +117,7 @@ func Open(ctx context.Context, config Config) (*Service, error) {
 			damaged = append(damaged, m.ID)
 			continue
 		}
-		x.used = x.record.Used
+		x.used, x.counted = x.record.Used, true
 		s.sessions[x.id] = x
 		s.tenants[x.tenant]++
 	}

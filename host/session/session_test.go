@@ -363,6 +363,9 @@ func TestFiles(t *testing.T) {
 	}
 	s = s.again()
 	s.want(id, "fs.readdirSync('.')", `["d"]`)
+	if err := s.WriteFile(t.Context(), "t", id, "big", make([]byte, 2<<20)); err == nil {
+		t.Error("after a restart the files have no limit")
+	}
 	folders(t, s, id)
 }
 

@@ -268,10 +268,14 @@ func TestLimits(t *testing.T) {
 	if _, err := s.Snapshot(t.Context(), "t", id, ""); !errors.As(err, &limit) {
 		t.Errorf("a second snapshot: %v", err)
 	}
+	s = s.again() // which counts them again
 	if err := s.Delete(t.Context(), "t", id); err != nil {
 		t.Fatal(err)
 	}
 	id = s.create(session.Options{})
+	if _, err := s.Create(t.Context(), session.Options{Tenant: "t", Language: "javascript"}); !errors.As(err, &limit) {
+		t.Errorf("a third after a restart: %v", err)
+	}
 
 	// One runs, one waits, one more is refused.
 	var overload *execution.OverloadError
