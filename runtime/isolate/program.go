@@ -46,6 +46,7 @@ func prepare(ctx context.Context, e engine.Engine, guest Guest, cache string, pr
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
+	progress("loading "+guest.Name(), -1)
 	built, err := guest.Wasm(ctx, cache, progress)
 	if err != nil {
 		return nil, err
