@@ -207,12 +207,12 @@ func (s *server) holds() (h holdings, err error) {
 			h.goroutines = int(v)
 		case "process_open_fds":
 			h.descriptors = int(v)
-		case "process_resident_memory_bytes":
+		case "mayfly_memory_resident_bytes":
 			h.memory = int64(v)
 		}
 	}
 	if h.goroutines == 0 || h.descriptors == 0 || h.memory == 0 {
-		return h, errors.New("/metrics lacks go_goroutines, process_open_fds or process_resident_memory_bytes")
+		return h, errors.New("/metrics lacks go_goroutines, process_open_fds or mayfly_memory_resident_bytes")
 	}
 	return h, nil
 }

@@ -339,7 +339,7 @@ func (s *attackServer) hello(n int) (time.Duration, error) {
 // A load is what a server holds.
 type load struct{ resident, descriptors, goroutines, heap, unused float64 }
 
-var metricLine = regexp.MustCompile(`(?m)^(process_resident_memory_bytes|process_open_fds|go_goroutines|go_memstats_heap_inuse_bytes|go_memstats_heap_idle_bytes|go_memstats_heap_released_bytes) (\S+)$`)
+var metricLine = regexp.MustCompile(`(?m)^(mayfly_memory_resident_bytes|process_open_fds|go_goroutines|go_memstats_heap_inuse_bytes|go_memstats_heap_idle_bytes|go_memstats_heap_released_bytes) (\S+)$`)
 
 func (s *attackServer) load() (load, error) {
 	var l load
@@ -348,7 +348,7 @@ func (s *attackServer) load() (load, error) {
 		return l, err
 	}
 	var released float64
-	fields := map[string]*float64{"process_resident_memory_bytes": &l.resident, "process_open_fds": &l.descriptors, "go_goroutines": &l.goroutines,
+	fields := map[string]*float64{"mayfly_memory_resident_bytes": &l.resident, "process_open_fds": &l.descriptors, "go_goroutines": &l.goroutines,
 		"go_memstats_heap_inuse_bytes": &l.heap, "go_memstats_heap_idle_bytes": &l.unused, "go_memstats_heap_released_bytes": &released}
 	for _, m := range metricLine.FindAllSubmatch(a.body, -1) {
 		if *fields[string(m[1])], err = strconv.ParseFloat(string(m[2]), 64); err != nil {

@@ -7,4 +7,4 @@ cpu_ms = 10000
 wall_ms = 20000
 memory_mb = 64
 ---"""
-bytearray(3 << 30)
+bytearray(1 << 30)

@@ -5,7 +5,7 @@ outcomes = ["ok"]
 value = '"MemoryError"'
 ---"""
 try:
-    bytearray(3 << 30)
+    bytearray(1 << 30)
 except MemoryError as e:
     answer = type(e).__name__
 answer
