@@ -2,8 +2,6 @@
 answers, exactly once."""
 
 import _signal
-import atexit
-import builtins
 import gc
 import io
 import os

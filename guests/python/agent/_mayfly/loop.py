@@ -2,7 +2,6 @@
 the host, which holds no processor meanwhile."""
 
 import asyncio
-import time
 from asyncio import base_events, events, runners, tasks
 from struct import pack
 

@@ -30,7 +30,7 @@ def interrupts():
     three calls are made by map and list."""
     rounds = (_thread.interrupt_main, _thread.interrupt_main, bool)
     for i, function in enumerate(rounds):
-        steps = [partial(answer_of_host, b"%c%c" % (4, 2 * i)), function, partial(answer_of_host, b"%c%c" % (4, 2 * i + 1))]
+        steps = [partial(door, b"%c%c" % (4, 2 * i)), function, partial(door, b"%c%c" % (4, 2 * i + 1))]
         raised = False
         try:
             results = list(map(operator.call, steps))
@@ -44,9 +44,6 @@ def interrupts():
     if words[0] or len(words) < 13:
         raise RuntimeError("what interrupts set was not found")
     return words[1:]
-
-
-answer_of_host = door
 
 
 def state(generator):
@@ -98,12 +95,11 @@ class Legacy:
 def plug():
     """Fills the holes that boot has left between what stays: what programs
     allocate comes from the end of the heap then, page after page, where it
-    would touch a page for each object. What fills them is kept for good; the
-    answer is its size in bytes."""
+    would touch a page for each object. What fills them is kept for good."""
     global _plugs
     kept = _plugs = [None] * MAX_PLUGS
     end = id(bytes(PLUG_SIZES[0] * 4))
-    n = size = 0
+    n = 0
     for step in PLUG_SIZES:
         while n < MAX_PLUGS:
             plug = bytes(step)
@@ -111,8 +107,6 @@ def plug():
                 break
             kept[n] = plug
             n += 1
-            size += step
-    return n, size
 
 
 _plugs = None

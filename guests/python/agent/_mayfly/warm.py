@@ -153,7 +153,7 @@ def seal(entry):
     os.chdir(platform.HOME)
     stdio.install()
     linecache.clearcache()
-    cell.state.__init__()
+    cell.state = cell.State()
     sys.argv[:] = [""]
     kept = tuple(path for path in sys.path if path) + (os.path.dirname(__file__),)
     for path in list(sys.path_importer_cache):
