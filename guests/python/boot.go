@@ -55,15 +55,16 @@ var bootTime = time.Unix(1767225600, 0)
 func (m *machine) boot(layer *vfs.Layer, progress isolate.Progress) error {
 	port := &bootPort{progress: progress}
 	now := bootTime
+	clock := func() time.Time {
+		now = now.Add(time.Microsecond)
+		return now
+	}
 	port.system = wasi.New(wasi.Options{
-		Tree:  vfs.New(vfs.Options{Base: layer}),
-		Args:  bootArgs,
-		Env:   bootEnvironment,
-		Write: port.write,
-		Now: func() time.Time {
-			now = now.Add(time.Microsecond)
-			return now
-		},
+		Tree:   vfs.New(vfs.Options{Base: layer, Now: clock}), // times of files are the image's, too
+		Args:   bootArgs,
+		Env:    bootEnvironment,
+		Write:  port.write,
+		Now:    clock,
 		Uptime: time.Second,
 		CPU:    func() time.Duration { return now.Sub(bootTime) },
 		Random: rand.NewChaCha8([32]byte([]byte("the image holds no secret at all"))),
