@@ -39,7 +39,7 @@ func (b *bench) pythonCPULimit(ctx context.Context) ([]result, error) {
 				failed = append(failed, fmt.Errorf("%s ended with %s: %v", w.name, r.Outcome, r.Error))
 				break
 			}
-			worst = max(worst, (r.Usage.CPU - pythonLimit).Seconds()*1000)
+			worst = max(worst, (r.Usage.CPU-pythonLimit).Seconds()*1000)
 		}
 		w.guest = []float64{worst}
 	}
