@@ -90,7 +90,7 @@ show(lambda: urllib3.PoolManager().request("GET", HTTP + "/redirect").json())
 		`'a=b+c'`,
 		`200`,
 		`requests.exceptions.ReadTimeout…`,
-		`requests.exceptions.ConnectionError HTTPSConnectionPool(host='example.com', port=443): Max retries exceeded with url: / (Caused by NewConnectionError('HTTPSConnection(host=\\'example.com\\', port=443): Failed to establish a new connection: [Errno 2] egress to example.com:443 is not allowed by the network policy: no rule matches the host…`,
+		`requests.exceptions.ConnectionError HTTPSConnectionPool(host='example.com', port=443): Max retries exceeded with url: / (Caused by NewConnectionError('HTTPSConnection(host=\'example.com\', port=443): Failed to establish a new connection: [Errno 2] egress to example.com:443 is not allowed by the network policy: no rule matches the host…`,
 		`requests.exceptions.ConnectionError…`,
 		`requests.exceptions.SSLError…`,
 		`requests.exceptions.ConnectionError ('Connection aborted.', OSError(66, 'the sandbox uses no proxies…`,
