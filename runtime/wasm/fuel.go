@@ -7,7 +7,7 @@ package wasm
 //     that are said to poll;
 //   - each indirect call costs 1, when it is back: then the engine's registers
 //     are free, and the arguments gone. However deep it goes before, the stack
-//     ends it;
+//     ends it. A function that is said to poll pays at its entry instead;
 //   - each direct call costs 1 that closes a cycle of the graph of direct calls
 //     (recursion.go);
 //   - bulk operations cost their length (bulk.go);
@@ -154,10 +154,14 @@ func (p *fuel) function(f *function, out []instruction) []instruction {
 			c = append(c, in.x)
 		case opCallIndirect:
 			out = append(out, in)
-			count()
+			if !polling {
+				count()
+			}
 			continue
 		case opReturnCallIndirect: // there is no back
-			count()
+			if !polling {
+				count()
+			}
 		case opRefFunc:
 			in.x, in.raw = p.move(in.x), nil
 		case opMemoryCopy, opMemoryFill:

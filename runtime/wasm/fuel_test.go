@@ -98,6 +98,32 @@ func TestPolling(t *testing.T) {
 	}
 }
 
+// TestPollingCalls: a function that polls pays for its indirect calls once, at
+// its entry, through which every cycle with it goes.
+func TestPollingCalls(t *testing.T) {
+	a := newAssembler(0)
+	leaf := a.function("leaf", "i", "i", "", index(opLocalGet, 0))
+	indirect := func(target int32) []instruction {
+		return countdown(index(opLocalGet, 0), constant(target), instruction{op: opCallIndirect, x: a.functions[leaf]}, plain(opDrop))
+	}
+	a.function("loop", "i", "i", "", append(indirect(0), index(opLocalGet, 0))...)
+	// Each calls itself n times with one less.
+	self := a.function("self", "i", "i", "i", join(one(index(opLocalGet, 0), index(opLocalSet, 1)), one(block(opBlock), block(opLoop), index(opLocalGet, 1), plain(opI32Eqz), index(opBrIf, 1),
+		index(opLocalGet, 0), constant(1), plain(opI32Sub), constant(1), instruction{op: opCallIndirect, x: a.functions[leaf]}, plain(opDrop),
+		index(opLocalGet, 1), constant(1), plain(opI32Sub), index(opLocalSet, 1), index(opBr, 0), plain(opEnd), plain(opEnd), index(opLocalGet, 0)))...)
+	a.tables = []table{{typeFunc, 2, 2, true}}
+	a.elements = []element{{offset: []instruction{constant(0), plain(opEnd)}, typ: typeFunc, funcs: []uint32{leaf, self}}}
+	g, _ := rewritten(t, a, Options{Fuel: 1000, Polling: []string{"loop", "self"}})
+	g.must("loop", 500)
+	if left := g.global(GlobalFuel).Get(); left != 999 {
+		t.Errorf("fuel left after a loop of indirect calls: %d", left)
+	}
+	stop := stopAfter(g, 3)
+	if _, err := g.call("self", 12); !errors.Is(err, stop) {
+		t.Errorf("recursion through an indirect call: %v", err)
+	}
+}
+
 // TestRecursion has call graphs without a loop in any function.
 func TestRecursion(t *testing.T) {
 	// fib(n) = n <= 1 ? 1 : next(n-1) + next(n-2)

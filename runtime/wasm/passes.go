@@ -9,7 +9,7 @@ import (
 
 // Version changes when the passes' output for the same module may: whatever is
 // kept of a rewritten module is keyed by it.
-const Version = 2
+const Version = 3
 
 // Options choose the passes of [Rewrite]. The zero value only lifts data
 // segments and drops custom sections.

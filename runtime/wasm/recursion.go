@@ -7,10 +7,16 @@ import "slices"
 // leads back, and the function that it leads to is charged. Cycles with an
 // indirect call in them are charged there: to charge the functions that such
 // calls may lead to made small ones pay that every interpreter's step calls.
+// But a function that polls pays at its entry for its indirect calls too.
 func (p *fuel) meterRecursion(functions int) {
 	charged := make([]bool, functions)
 	for _, f := range p.graph(functions).returned() {
 		charged[f] = true
+	}
+	for x := range p.polling {
+		if first := uint32(len(p.m.imports)); x >= first && int64(x-first) < int64(functions) {
+			charged[x-first] = true
+		}
 	}
 	entry := appendInstructions(nil, p.spendConstant(1))
 	for i, c := range charged {
