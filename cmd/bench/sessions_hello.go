@@ -123,7 +123,7 @@ func untilAnswered(ctx context.Context, s *server, body string) error {
 			return nil
 		}
 		if time.Since(start) > 10*time.Minute {
-			return fmt.Errorf("Python was not ready within 10 minutes: the server answers %s", answer.Status)
+			return fmt.Errorf("no Python within 10 minutes: the server answers %s", answer.Status)
 		}
 		select {
 		case <-ctx.Done():

@@ -105,7 +105,6 @@ type platform struct {
 	displays       [][]byte // messages
 	onCall         func(*isolate.Isolate, op.Op)
 
-	mu     sync.Mutex
 	timers map[uint32]*time.Timer
 
 	report isolate.Report

@@ -49,7 +49,7 @@ func (s *Session) startConnect(id uint32, in []byte) error {
 	}
 	host := net.JoinHostPort(u.Hostname(), strconv.Itoa(int(m.port)))
 	if err := s.options.Policy.CheckHost(u); err != nil {
-		return explain(nil, host, err)
+		return explain(context.Background(), host, err)
 	}
 	s.mu.Lock()
 	if s.connects >= maxConnects*s.options.Limits.Subrequests {

@@ -74,13 +74,6 @@ func (i index) add(t testing.TB, name string, content []byte) {
 	}
 }
 
-func (i index) remove(t testing.TB, name string) {
-	t.Helper()
-	if err := os.Remove(filepath.Join(string(i), name)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // store is one that has this index alone.
 func (i index) store(t testing.TB, adjust func(*Config)) *Store {
 	t.Helper()
@@ -165,7 +158,7 @@ func TestTheSameSetIsTheSameFiles(t *testing.T) {
 	if got := layer(t, s, "top==1.0"); got.Digest() != first.Digest() {
 		t.Error("a new version changed a set that was resolved before")
 	}
-	if layer(t, s, "top==1.0") != layer(t, s, "top==1.0") {
+	if again := layer(t, s, "top==1.0"); layer(t, s, "top==1.0") != again {
 		t.Error("a layer is not kept open")
 	}
 

@@ -73,7 +73,7 @@ func (s *Store) parse(requirements []string, wheel func(path string) ([]byte, er
 	r := &set{}
 	seen := map[string]int{}
 	for i, text := range requirements {
-		var name, version string
+		var name string
 		if strings.HasPrefix(text, "./") || strings.HasPrefix(text, "/") {
 			file := path.Base(text)
 			w, err := parseWheelName(file)
@@ -83,7 +83,7 @@ func (s *Store) parse(requirements []string, wheel func(path string) ([]byte, er
 			if w.native {
 				return nil, &RequestError{i, nativeReason(file)}
 			}
-			name, version = w.name, w.version
+			name = w.name
 			if wheel != nil {
 				content, err := wheel(text)
 				if err != nil {
@@ -96,7 +96,8 @@ func (s *Store) parse(requirements []string, wheel func(path string) ([]byte, er
 			if m == nil || len(text) > 200 {
 				return nil, &RequestError{i, fmt.Sprintf("%q is not a package with its version, as six==1.17.0, nor the path of a wheel among files, as ./name-1.0-py3-none-any.whl", text)}
 			}
-			name, version = Normalize(m[1]), m[3]
+			version := m[3]
+			name = Normalize(m[1])
 			if has, ok := s.config.Provided[name]; !ok || !sameVersion(has, version) {
 				if ok {
 					return nil, &RequestError{i, fmt.Sprintf("%s is part of the sandbox in version %s: leave it out, or ask for that version", name, has)}
