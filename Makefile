@@ -54,7 +54,7 @@ attack: build guests ## hostile programs against a real server
 	MAYFLY_ATTACKS=full go test $(TUNED) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
 
 cpython: guests ## CPython's own tests in the Python guest; needs those of version 3.11
-	MAYFLY_CPYTHON=full go test $(TUNED) ./guests/python -run TestCPython -count=1 -v -timeout 60m
+	go test $(TUNED) -tags=$(if $(TUNED),mayfly_tuned$(comma))cpython ./guests/python -run TestCPython -count=1 -timeout 60m
 
 browser: guests ## artifacts and documentation in Chromium, which has to be installed
 	go test $(TUNED) -tags=$(if $(TUNED),mayfly_tuned$(comma))browser ./cmd/mayfly -run TestBrowser -count=1

@@ -1,3 +1,5 @@
+//go:build cpython
+
 package python
 
 import (
@@ -38,8 +40,6 @@ var cpythonRunner string
 // expectations say what of CPython's own tests is run, and what fails and why.
 // Each failure and each exclusion has a reason.
 type expectations struct {
-	// Short are the modules that are run where there is no time for all.
-	Short []string
 	// Modules are those that are run, with what is known of each.
 	Modules map[string]moduleExpectation
 }
@@ -116,7 +116,7 @@ func runCPython(t *testing.T, base *vfs.Layer, module string, skips []string) (*
 
 // TestCPython runs CPython's own tests, module by module, and holds the result
 // against testdata/cpython/expectations.toml, whose lists may only get shorter.
-// All modules are run if MAYFLY_CPYTHON is full; if it names modules, those are.
+// If MAYFLY_CPYTHON names modules, only those are run.
 func TestCPython(t *testing.T) {
 	var known expectations
 	meta, err := toml.Decode(expectationsText, &known)
@@ -141,12 +141,8 @@ func TestCPython(t *testing.T) {
 	if len(known.Modules) < 60 {
 		t.Errorf("%d modules are run, want 60 at least", len(known.Modules))
 	}
-	modules := known.Short
-	switch choice := os.Getenv("MAYFLY_CPYTHON"); choice {
-	case "":
-	case "full":
-		modules = slices.Sorted(maps.Keys(known.Modules))
-	default:
+	modules := slices.Sorted(maps.Keys(known.Modules))
+	if choice := os.Getenv("MAYFLY_CPYTHON"); choice != "" {
 		modules = strings.Split(choice, ",")
 	}
 	archive := filepath.Join(t.TempDir(), "cpython.layer")

@@ -60,27 +60,6 @@ func TestBrokenResponses(t *testing.T) {
 	}
 }
 
-// More bytes than the length says belong to nobody, least of all to the next
-// response.
-func TestBytesBeyondTheLengthAreNotTheNextResponse(t *testing.T) {
-	url := rawServer(t, func(conn net.Conn) {
-		buffer := make([]byte, 4096)
-		for {
-			if _, err := conn.Read(buffer); err != nil {
-				return
-			}
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
-		}
-	})
-	w := newWorld(t, http.NotFoundHandler(), nil)
-	g := newGuest(t, w.client, Options{Policy: mustCompile(t, w.guard, egress.Rule{Host: "127.0.0.1", Ports: []int{port(t, url)}})})
-	for range 5 {
-		if a := g.mustGet(url); string(a.bytes) != "ok" {
-			t.Errorf("got %q", a.bytes)
-		}
-	}
-}
-
 func TestTimeouts(t *testing.T) {
 	silent := make(chan struct{})
 	w := newWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

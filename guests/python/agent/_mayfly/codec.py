@@ -29,7 +29,7 @@ class Writer:
         return self
 
     def str(self, s):
-        return self.bytes(s.encode("utf-8", "surrogatepass" if False else "replace"))
+        return self.bytes(s.encode("utf-8", "replace"))
 
     def done(self):
         return bytes(self.parts)
