@@ -6,6 +6,11 @@ BENCH    ?= -cold
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS   = -ldflags "-X main.version=$(VERSION)"
 
+# Test binaries don't know the engine's version, by which it names compiled
+# code: told it, they share the code that the program has compiled.
+ENGINE    = github.com/tetratelabs/wazero
+TESTFLAGS = -ldflags "-X $(ENGINE)/internal/version.version=$$(go list -m -f '{{.Version}}' $(ENGINE))"
+
 # The linter's version; it is run from its module, nothing is installed.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -38,11 +43,11 @@ check: ## formatting, vet, generated files, linter
 	go run $(STATICCHECK) ./...
 
 test: guests ## all tests, on the tuned engine and what matters on the stock one
-	go test $(TUNED) ./...
-	go test ./runtime/... ./guests/...
+	go test $(TUNED) $(TESTFLAGS) ./...
+	go test $(TESTFLAGS) ./runtime/... ./guests/...
 
 race: guests ## the tests of host code under the race detector
-	go test $(TUNED) -race ./runtime/isolate/... ./host/... ./api/... ./storage/...
+	go test $(TUNED) $(TESTFLAGS) -race ./runtime/isolate/... ./host/... ./api/... ./storage/...
 
 fuzz: guests ## every fuzz target for FUZZTIME
 	@set -e; for package in $$(go list ./...); do \
@@ -51,13 +56,13 @@ fuzz: guests ## every fuzz target for FUZZTIME
 		done; done
 
 attack: build guests ## hostile programs against a real server
-	MAYFLY_ATTACKS=full go test $(TUNED) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
+	MAYFLY_ATTACKS=full go test $(TUNED) $(TESTFLAGS) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
 
 cpython: guests ## CPython's own tests in the Python guest; needs those of version 3.11
-	go test $(TUNED) -tags=$(if $(TUNED),mayfly_tuned$(comma))cpython ./guests/python -run TestCPython -count=1 -timeout 60m
+	go test $(TUNED) $(TESTFLAGS) -tags=$(if $(TUNED),mayfly_tuned$(comma))cpython ./guests/python -run TestCPython -count=1 -timeout 60m
 
 browser: guests ## artifacts and documentation in Chromium, which has to be installed
-	go test $(TUNED) -tags=$(if $(TUNED),mayfly_tuned$(comma))browser ./cmd/mayfly -run TestBrowser -count=1
+	go test $(TUNED) $(TESTFLAGS) -tags=$(if $(TUNED),mayfly_tuned$(comma))browser ./cmd/mayfly -run TestBrowser -count=1
 
 bench: build guests ## the targets, as ratios from one run
 	go run $(TUNED) ./cmd/bench $(BENCH)
