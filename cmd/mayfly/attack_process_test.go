@@ -208,7 +208,7 @@ func damagedCache(t *testing.T, _ *arena, _ *attackServer, c *attackCase) {
 			}
 		}
 		for start := range 2 { // the second one finds what the first has mended
-			s := startServer(t, t.TempDir(), nil, "--log-level", "warn", "--cache", cache)
+			s := startServer(t, t.TempDir(), nil, "--log-level", "warn", "--cache", cache, "--languages", "javascript")
 			for i := range 50 {
 				if _, err := s.hello(i); err != nil {
 					t.Errorf("%s, start %d: %v", how, start+1, err)
@@ -225,8 +225,8 @@ func damagedCache(t *testing.T, _ *arena, _ *attackServer, c *attackCase) {
 	}
 }
 
-// copyCache makes a cache that may be damaged: what is large and never
-// rewritten is linked.
+// copyCache makes a cache of the JavaScript guest that may be damaged: what is
+// large and never rewritten is linked.
 func copyCache(t *testing.T) string {
 	t.Helper()
 	from, to := cacheFolder(), t.TempDir()
@@ -243,6 +243,14 @@ func copyCache(t *testing.T) string {
 				return fs.SkipDir
 			}
 			return nil
+		case relative != "." && entry.IsDir() && (top != "quickjs" && top != "images" && top != "code" && top != "modules"),
+			strings.HasPrefix(rest, "python"):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case top == "code" && entry.IsDir() && rest != "" && !strings.Contains(rest, string(filepath.Separator)) && folderSize(path) > 100<<20:
+			return fs.SkipDir // Python's
 		case top == "quickjs" && entry.IsDir() && rest != "": // packages and the toolchain
 			if err := os.Symlink(path, name); err != nil {
 				return err
@@ -264,6 +272,19 @@ func copyCache(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return to
+}
+
+// folderSize is how many bytes the files below a folder have.
+func folderSize(folder string) (size int64) {
+	_ = filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			if info, err := entry.Info(); err == nil {
+				size += info.Size()
+			}
+		}
+		return nil
+	})
+	return size
 }
 
 // damagedData damages what a server has stored: it either starts and answers

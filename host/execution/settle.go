@@ -80,8 +80,15 @@ func errorRecord(err error) *op.ErrorRecord {
 func (b *sandbox) settle(ctx context.Context, id string, report isolate.Report) *Result {
 	r := &Result{Outcome: report.Outcome, ExitCode: b.code, Truncated: []string{}}
 	var trap *engine.Trap
-	if report.Outcome == InternalError && b.memory && errors.As(report.Err, &trap) {
+	trapped := report.Outcome == InternalError && errors.As(report.Err, &trap)
+	switch {
+	case trapped && b.memory:
 		r.Outcome = ExceededMemory // the guest said so before it gave up
+	case trapped:
+		// A program has broken its own interpreter, and nothing else.
+		b.service.config.Log.Warn("a program ended its interpreter by a trap", "execution", id, "err", report.Err)
+		b.failed = &Error{Name: "Crash", Message: "the program broke its interpreter: " + string(trap.Code)}
+		r.Outcome = OK
 	}
 	switch r.Outcome {
 	case OK:

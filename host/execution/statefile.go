@@ -151,7 +151,7 @@ func (s *Service) decodeRest(b []byte) (*rest, error) {
 		return nil, fmt.Errorf("%w: %w", ErrCorruptState, err)
 	}
 	x := &rest{
-		state:  State{language: l, cells: int(cells), bodies: bodies, uptime: time.Duration(uptime * float64(time.Millisecond)), files: tree, room: int64(room)},
+		state:  State{language: l, cells: int(cells), bodies: bodies, uptime: time.Duration(math.Round(uptime * float64(time.Millisecond))), files: tree, room: int64(room)},
 		digest: digest, memory: memory == 1,
 	}
 	if len(open) > 0 {

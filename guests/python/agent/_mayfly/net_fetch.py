@@ -224,7 +224,11 @@ async def fetch(url, *, method="GET", headers=None, body=None, json=None, redire
                 if upload.done() and not answered.done():
                     upload.result()  # the body's own error, if there was one
             payload = await answered
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and upload is not None and upload.done() and not upload.cancelled() and upload.exception():
+            error = upload.exception()  # it is why the request was given up
+            operations.cancel(id)
+            raise error from None
         operations.cancel(id)
         if upload is not None:
             upload.cancel()
