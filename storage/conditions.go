@@ -4,11 +4,25 @@ import "time"
 
 // Check judges the conditions on what is there; current is nil if nothing is.
 func (c WriteConditions) Check(current *Object) error {
-	if c.IfMatch != "" && (current == nil || c.IfMatch != "*" && c.IfMatch != current.ETag) {
-		return ErrPreconditionFailed
+	switch {
+	case c.IfMatch != "":
+		if current == nil || c.IfMatch != "*" && c.IfMatch != current.ETag {
+			return ErrPreconditionFailed
+		}
+	case !c.IfUnmodifiedSince.IsZero():
+		if current != nil && current.Modified.After(c.IfUnmodifiedSince) {
+			return ErrPreconditionFailed
+		}
 	}
-	if c.IfNoneMatch != "" && current != nil && (c.IfNoneMatch == "*" || c.IfNoneMatch == current.ETag) {
-		return ErrPreconditionFailed
+	switch {
+	case c.IfNoneMatch != "":
+		if current != nil && (c.IfNoneMatch == "*" || c.IfNoneMatch == current.ETag) {
+			return ErrPreconditionFailed
+		}
+	case !c.IfModifiedSince.IsZero():
+		if current == nil || !current.Modified.After(c.IfModifiedSince) {
+			return ErrPreconditionFailed
+		}
 	}
 	return nil
 }

@@ -27,6 +27,13 @@ var (
 	ErrNewerSchema        = errors.New("store was written by a newer version")
 	ErrLocked             = errors.New("store is in use by another process")
 	ErrClosed             = errors.New("store is closed")
+	ErrNoSuchBucket       = errors.New("no such bucket")
+	ErrBucketExists       = errors.New("bucket exists already")
+	ErrBucketNotEmpty     = errors.New("bucket is not empty")
+	ErrUnsupported        = errors.New("not supported by this store")
+	ErrUnavailable        = errors.New("store can't be reached, or fails") // it may come back
+	ErrSlowDown           = errors.New("store is asked too often")
+	ErrAccessDenied       = errors.New("access denied by the store")
 )
 
 // An Error says which operation failed, on what, why, and what may help.

@@ -97,14 +97,14 @@ type Multipart interface {
 	UploadPart(ctx context.Context, key, upload string, number int, body io.Reader, options PartOptions) (Part, error)
 
 	// CompleteUpload joins parts into the object. Numbers must ascend, ETags
-	// (and SHA256, where set) must be those that UploadPart returned, and
+	// (and digests, where set) must be those that UploadPart returned, and
 	// every part but the last must have MinPartSize bytes. Parts that are not
 	// named are dropped. After an error the upload is as it was.
 	//
 	// # Errors
 	//
 	// ErrNoSuchUpload, ErrInvalidPart, ErrPartTooSmall, and those of Put.
-	CompleteUpload(ctx context.Context, key, upload string, parts []Part) (Object, error)
+	CompleteUpload(ctx context.Context, key, upload string, parts []Part, options CompleteOptions) (Object, error)
 
 	// AbortUpload drops an upload and its parts. An unknown upload is
 	// ErrNoSuchUpload.
@@ -138,36 +138,65 @@ const (
 	DefaultMIMEType = "application/octet-stream"
 )
 
+// Storage classes that every backend knows, by R2's names. A backend may know
+// more; the embedded one keeps any, and treats all alike.
+const (
+	Standard         = "Standard"
+	InfrequentAccess = "InfrequentAccess"
+)
+
 // An Object describes a stored object.
 type Object struct {
-	Key         string
-	Size        int64             // bytes
-	ETag        string            // opaque, without quotes; equal contents may have different ones
-	SHA256      string            // hexadecimal, of the whole contents; empty where a backend does not know it
-	ContentType string            // never empty
-	Metadata    map[string]string // the user's; nil if there are none
-	Modified    time.Time         // when it was put, UTC, in whole milliseconds
-	Expires     time.Time         // when it ceases to exist; zero: never
+	Key          string
+	Version      string            // opaque, of this put alone; empty where a backend has none
+	Size         int64             // bytes
+	ETag         string            // opaque, without quotes; by default the MD5, or that of the parts' MD5s, "-" and their count
+	SHA256       string            // hexadecimal, of the whole contents; empty where a backend does not know it
+	Digests      Digests           // MD5, unless it came in parts, and those that the put announced
+	ContentType  string            // never empty
+	Headers      Headers           // as they were given
+	StorageClass string            // never empty
+	Metadata     map[string]string // the user's; nil if there are none
+	Modified     time.Time         // when it was put, UTC, in whole milliseconds
+	Expires      time.Time         // when it ceases to exist; zero: never
+}
+
+// Headers go with an object to HTTP clients that read it, and mean nothing to
+// the store. Each is printable ASCII of at most MaxContentType bytes.
+type Headers struct {
+	CacheControl       string    `json:",omitzero"`
+	ContentDisposition string    `json:",omitzero"`
+	ContentEncoding    string    `json:",omitzero"`
+	ContentLanguage    string    `json:",omitzero"`
+	CacheExpiry        time.Time `json:",omitzero"` // the header Expires, in whole seconds UTC; not the object's end
 }
 
 // PutOptions say how an object is stored. The zero value stores it without
 // any condition.
 type PutOptions struct {
-	ContentType string            // empty: DefaultMIMEType
-	Metadata    map[string]string // at most MaxMetadata bytes
-	SHA256      string            // expected digest, hexadecimal; a difference is ErrChecksum
-	Size        int64             // expected size in bytes if not 0; a difference is ErrChecksum
-	MaxSize     int64             // more bytes than this are ErrTooLarge; 0: MaxObjectSize
-	Expires     time.Time         // zero: never
-	Conditions  WriteConditions
+	ContentType  string // empty: DefaultMIMEType
+	Headers      Headers
+	StorageClass string            // empty: Standard
+	Metadata     map[string]string // at most MaxMetadata bytes
+	Digests      Digests           // expected, and kept with the object; a difference is ErrChecksum
+	Size         int64             // expected size in bytes if not 0; a difference is ErrChecksum
+	MaxSize      int64             // more bytes than this are ErrTooLarge; 0: MaxObjectSize
+	Expires      time.Time         // zero: never
+	Conditions   WriteConditions
 }
 
 // WriteConditions are judged in the moment of the write, atomically: of
 // racing puts that demand absence exactly one succeeds. What does not hold is
-// ErrPreconditionFailed.
+// ErrPreconditionFailed; what a backend can't judge atomically is
+// ErrUnsupported.
 type WriteConditions struct {
 	IfMatch     string // "*": there is an object; else: its ETag is this one
 	IfNoneMatch string // "*": there is no object; else: there is none with this ETag
+	// IfModifiedSince demands an object that is younger, IfUnmodifiedSince
+	// that there is none that is younger; in milliseconds. As with reads, one
+	// that holds of the ETag spares its time.
+	IfModifiedSince   time.Time
+	IfUnmodifiedSince time.Time
 }
 
 // GetOptions say what to read. The zero value reads all.
@@ -210,6 +239,10 @@ type ListOptions struct {
 	Cursor     string // Listing.Cursor of the listing before; empty: from the start
 	StartAfter string // only keys after this one, and groups of them
 	Limit      int    // objects and groups; 0 or more than MaxListLimit: MaxListLimit
+	// Details asks for all of each object's description. Without it a backend
+	// may leave out what would cost it a request for each object: Version,
+	// SHA256, Digests, ContentType, Headers, Metadata and Expires.
+	Details bool
 }
 
 // A Listing is one page of a list.
@@ -221,25 +254,36 @@ type Listing struct {
 
 // CopyOptions say how an object is copied.
 type CopyOptions struct {
-	// Replace gives the copy these options' content type, metadata and
-	// expiry, instead of those of the source.
+	// Replace gives the copy these options' content type, headers, metadata
+	// and expiry, instead of those of the source. StorageClass is the copy's
+	// in either case, where it is set.
 	Replace    bool
-	Put        PutOptions     // Conditions are judged on the destination, SHA256 and Size on the contents
+	Put        PutOptions     // Conditions are judged on the destination, Digests and Size on the contents
 	Conditions ReadConditions // judged on the source; each that fails is ErrPreconditionFailed
 }
 
 // PartOptions say how a part is stored.
 type PartOptions struct {
-	SHA256 string // as in PutOptions
-	Size   int64  // as in PutOptions
+	Digests Digests // of the part, as in PutOptions
+	Size    int64   // as in PutOptions
+}
+
+// CompleteOptions come with the end of an upload, and add to what
+// CreateUpload was given.
+type CompleteOptions struct {
+	Digests    Digests // of the whole contents, as in PutOptions
+	Size       int64   // as in PutOptions
+	Conditions WriteConditions
 }
 
 // A Part is a stored part of an upload.
 type Part struct {
-	Number int
-	ETag   string
-	Size   int64
-	SHA256 string
+	Number   int
+	ETag     string // the MD5, by default
+	Size     int64
+	SHA256   string    // empty where a backend does not know it
+	Digests  Digests   // those that UploadPart was given, and MD5 where it is known
+	Modified time.Time // when it was put; zero where that is not known
 }
 
 // An Upload is an unfinished multipart upload.

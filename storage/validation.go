@@ -1,9 +1,7 @@
 package storage
 
 import (
-	"encoding/hex"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -52,23 +50,33 @@ func (o PutOptions) Validate() error {
 	if size > MaxMetadata {
 		return fmt.Errorf("%w: metadata has %d bytes, at most %d are allowed", ErrInvalidOption, size, MaxMetadata)
 	}
+	h := o.Headers
+	for _, value := range [...]string{h.CacheControl, h.ContentDisposition, h.ContentEncoding, h.ContentLanguage} {
+		if len(value) > MaxContentType || !printable(value) {
+			return fmt.Errorf("%w: headers must be printable ASCII of at most %d bytes", ErrInvalidOption, MaxContentType)
+		}
+	}
+	if !h.CacheExpiry.IsZero() && (h.CacheExpiry.Year() < 1 || h.CacheExpiry.Year() > 9999) {
+		return fmt.Errorf("%w: cache expiry", ErrInvalidOption) // no date of HTTP
+	}
+	if len(o.StorageClass) > maxStorageClass || !printable(o.StorageClass) {
+		return fmt.Errorf("%w: storage class", ErrInvalidOption)
+	}
 	if o.Size < 0 || o.MaxSize < 0 {
 		return fmt.Errorf("%w: a size below zero", ErrInvalidOption)
 	}
-	return validateDigest(o.SHA256)
+	return o.Digests.Validate()
 }
 
-// Validate checks the options.
-func (o PartOptions) Validate() error { return PutOptions{SHA256: o.SHA256, Size: o.Size}.Validate() }
+// maxStorageClass is in bytes.
+const maxStorageClass = 64
 
-func validateDigest(digest string) error {
-	if digest == "" {
-		return nil
-	}
-	if b, err := hex.DecodeString(digest); err != nil || len(b) != 32 || digest != strings.ToLower(digest) {
-		return fmt.Errorf("%w: SHA256 must be 64 lower-case hexadecimal digits", ErrInvalidOption)
-	}
-	return nil
+// Validate checks the options.
+func (o PartOptions) Validate() error { return PutOptions{Digests: o.Digests, Size: o.Size}.Validate() }
+
+// Validate checks all but the conditions.
+func (o CompleteOptions) Validate() error {
+	return PutOptions{Digests: o.Digests, Size: o.Size}.Validate()
 }
 
 // printable keeps line breaks and controls out of what becomes a header.

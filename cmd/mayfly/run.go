@@ -324,7 +324,7 @@ func (f *folder) Put(_ context.Context, key string, body io.Reader, options stor
 		return storage.Object{}, err
 	}
 	n, err := io.Copy(file, body)
-	return storage.Object{Key: key, Size: n, SHA256: options.SHA256, ContentType: options.ContentType}, errors.Join(err, file.Close())
+	return storage.Object{Key: key, Size: n, SHA256: options.Digests.SHA256, ContentType: options.ContentType}, errors.Join(err, file.Close())
 }
 
 // Get implements execution.Objects: a run has no earlier ones.

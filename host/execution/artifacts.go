@@ -115,7 +115,7 @@ func (b *sandbox) export(ctx context.Context, id string) (list []Artifact, cut b
 		name := strings.TrimPrefix(strings.TrimPrefix(f.path, "/artifacts"), "/")
 		sum := sha256.Sum256(f.content)
 		a := Artifact{Name: name, Path: f.path, Size: int64(len(f.content)), ContentType: contentType(name, f.content), SHA256: hex.EncodeToString(sum[:])}
-		options := storage.PutOptions{ContentType: a.ContentType, SHA256: a.SHA256, Size: a.Size}
+		options := storage.PutOptions{ContentType: a.ContentType, Digests: storage.Digests{SHA256: a.SHA256}, Size: a.Size}
 		if keep := b.service.config.Keep; keep > 0 {
 			options.Expires = time.Now().Add(keep)
 		}

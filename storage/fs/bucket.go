@@ -85,7 +85,7 @@ func (b *Bucket) put(ctx context.Context, key string, body io.Reader, options st
 			return o, err
 		}
 	}
-	s, err := b.store.data.stage(ctx, body, b.store.options.InlineLimit, expectation{options.Size, options.MaxSize, options.SHA256})
+	s, err := b.store.data.stage(ctx, body, b.store.options.InlineLimit, expectation{options.Size, options.MaxSize, options.Digests})
 	if err != nil {
 		return o, err
 	}
@@ -376,28 +376,52 @@ func (b *Bucket) copy(ctx context.Context, destination, source string, options s
 	}
 	put := options.Put
 	if !options.Replace {
-		put.ContentType, put.Metadata, put.Expires = from.ContentType, from.Metadata, from.Expires
+		put.ContentType, put.Headers, put.Metadata, put.Expires = from.ContentType, from.Headers, from.Metadata, from.Expires
 	}
-	s := staged{size: r.size, sum: [sha256.Size]byte(r.sum), inline: inline}
-	want := expectation{put.Size, put.MaxSize, put.SHA256}
-	if err := want.check(s); err != nil {
+	if put.StorageClass == "" {
+		put.StorageClass = from.StorageClass
+	}
+	s, err := b.duplicate(ctx, r, inline, f, from, expectation{put.Size, put.MaxSize, put.Digests})
+	if err != nil {
 		return o, err
 	}
-	if f != nil {
-		if s, err = b.duplicate(ctx, r, f, want); err != nil {
-			return o, err
-		}
-	}
+	put.Digests = put.Digests.With(from.Digests)
 	return b.commit(ctx, destination, s, put, nil)
 }
 
-// duplicate gives the contents of an open data file to a second object: by a
-// link, or, where that can't be, by copying them.
-func (b *Bucket) duplicate(ctx context.Context, r row, f file, want expectation) (staged, error) {
+// duplicate gives the contents to a second object: those of a data file by a
+// link, or, where that can't be, by copying them. They are read only if
+// digests are wanted that are not known.
+func (b *Bucket) duplicate(ctx context.Context, r row, inline []byte, f file, from storage.Object, want expectation) (staged, error) {
+	s := staged{size: r.size, sum: [sha256.Size]byte(r.sum), tag: r.tag, inline: inline}
+	if r.parts != nil {
+		s.parts = *r.parts
+	}
+	known := from.Digests
+	known.SHA256 = from.SHA256
+	switch {
+	case want.maxSize > 0 && r.size > want.maxSize:
+		return s, fmt.Errorf("%w: more than %d bytes", storage.ErrTooLarge, want.maxSize)
+	case want.size > 0 && r.size != want.size:
+		return s, want.check(s, nil)
+	}
+	if err := known.Match(want.digests); err != nil {
+		return s, err
+	}
+	if !known.Covers(want.digests) {
+		var body io.Reader = bytes.NewReader(inline)
+		if f != nil {
+			body = f
+		}
+		return b.store.data.stage(ctx, body, b.store.options.InlineLimit, want)
+	}
+	if f == nil {
+		return s, nil
+	}
 	name, err := b.store.data.link(*r.file)
 	if err == nil {
-		return staged{size: r.size, sum: [sha256.Size]byte(r.sum), name: name}, nil
+		s.name = name
+		return s, nil
 	}
-	want.size = r.size
-	return b.store.data.stage(ctx, f, 0, want)
+	return b.store.data.stage(ctx, f, 0, expectation{size: r.size})
 }

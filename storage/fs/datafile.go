@@ -2,11 +2,13 @@ package fs
 
 import (
 	"context"
+	"crypto/md5"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -137,15 +139,17 @@ func openDataFiles(files fileSystem) (*dataFiles, error) {
 type staged struct {
 	size   int64
 	sum    [sha256.Size]byte
+	tag    []byte // MD5 of the contents, or of the MD5s of the parts
+	parts  int64  // 0: not of parts
 	inline []byte // contents, if name is empty
 	name   string // of the data file
 }
 
 // expectation is what the caller knows of the contents.
 type expectation struct {
-	size    int64  // 0: unknown
-	maxSize int64  // 0: storage.MaxObjectSize
-	digest  string // empty: unknown
+	size    int64 // 0: unknown
+	maxSize int64 // 0: storage.MaxObjectSize
+	digests storage.Digests
 }
 
 // A buffer holds the largest inline contents and one byte more.
@@ -167,8 +171,9 @@ func (d *dataFiles) stage(ctx context.Context, body io.Reader, inlineLimit int, 
 		return staged{}, err
 	}
 	if err == io.EOF && n <= inlineLimit {
-		s := staged{size: int64(n), sum: sha256.Sum256(buffer[:n]), inline: append([]byte{}, buffer[:n]...)}
-		return s, want.check(s)
+		tag := md5.Sum(buffer[:n])
+		s := staged{size: int64(n), sum: sha256.Sum256(buffer[:n]), tag: tag[:], inline: append([]byte{}, buffer[:n]...)}
+		return s, want.check(s, want.others(buffer[:n]))
 	}
 	return d.stageFile(in, buffer[:], n, err == io.EOF, want)
 }
@@ -197,9 +202,9 @@ func (d *dataFiles) stageFile(in *intake, buffer []byte, n int, ended bool, want
 			s = staged{}
 		}
 	}()
-	hash := sha256.New()
+	hash := newContentHash(want)
 	for {
-		hash.Write(buffer[:n])
+		hash.write(buffer[:n])
 		if _, err := f.Write(buffer[:n]); err != nil {
 			return s, err
 		}
@@ -213,9 +218,9 @@ func (d *dataFiles) stageFile(in *intake, buffer []byte, n int, ended bool, want
 		}
 		ended = readErr == io.EOF
 	}
-	hash.Sum(s.sum[:0])
 	s.name = name
-	if err := want.check(s); err != nil {
+	hash.sum(&s)
+	if err := want.check(s, hash.others); err != nil {
 		return s, err
 	}
 	if err := f.Sync(); err != nil {
@@ -311,14 +316,81 @@ func (d *dataFiles) remove(names ...string) {
 	}
 }
 
-func (want expectation) check(s staged) error {
+// check compares; others has what of the digests is neither SHA-256 nor MD5,
+// and may be nil.
+func (want expectation) check(s staged, others *storage.Digester) error {
 	if want.size > 0 && want.size != s.size {
 		return fmt.Errorf("%w: %d bytes came, %d were announced", storage.ErrChecksum, s.size, want.size)
 	}
-	if got := hex.EncodeToString(s.sum[:]); want.digest != "" && want.digest != got {
-		return fmt.Errorf("%w: the SHA-256 is %s, announced was %s", storage.ErrChecksum, got, want.digest)
+	if want.digests == (storage.Digests{}) {
+		return nil
 	}
-	return nil
+	got := storage.Digests{SHA256: hex.EncodeToString(s.sum[:])}
+	if s.parts == 0 {
+		got.MD5 = hex.EncodeToString(s.tag)
+	}
+	if err := got.Match(want.digests); err != nil || others == nil {
+		return err
+	}
+	return others.Check()
+}
+
+// others digests contents that are in memory.
+func (want expectation) others(content []byte) *storage.Digester {
+	d := want.digester()
+	if d != nil {
+		d.Write(content)
+	}
+	return d
+}
+
+// digester computes what else is wanted than SHA-256 and MD5; nil: nothing.
+func (want expectation) digester() *storage.Digester {
+	rest := want.digests
+	rest.SHA256, rest.MD5 = "", ""
+	if rest == (storage.Digests{}) {
+		return nil
+	}
+	return storage.NewDigester(rest)
+}
+
+// A contentHash computes the digests of a data file while it is written.
+type contentHash struct {
+	sha256 hash.Hash
+	md5    hash.Hash
+	others *storage.Digester // may be nil
+}
+
+func newContentHash(want expectation) *contentHash {
+	return &contentHash{sha256.New(), md5.New(), want.digester()}
+}
+
+// write digests large pieces by MD5 beside the others: it takes the longest.
+func (h *contentHash) write(p []byte) {
+	if len(p) < bufferSize/2 {
+		h.md5.Write(p)
+		h.rest(p)
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		h.md5.Write(p)
+		close(done)
+	}()
+	h.rest(p)
+	<-done
+}
+
+func (h *contentHash) rest(p []byte) {
+	h.sha256.Write(p)
+	if h.others != nil {
+		h.others.Write(p)
+	}
+}
+
+func (h *contentHash) sum(s *staged) {
+	h.sha256.Sum(s.sum[:0])
+	s.tag = h.md5.Sum(nil)
 }
 
 // An intake reads a body under a limit, and looks at the context between

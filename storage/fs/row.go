@@ -2,6 +2,8 @@ package fs
 
 import (
 	"context"
+	"crypto/md5"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
@@ -10,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strconv"
 	"time"
 
 	"mayfly/storage"
@@ -29,19 +32,32 @@ type row struct {
 	contentType string
 	metadata    []byte // JSON, or nil
 	crc         int64
+	tag         []byte // MD5 of the contents or of the parts' MD5s; nil in rows of schema 1
+	parts       *int64 // nil: it was put whole
+	version     []byte // nil in rows of schema 1
+	properties  []byte // JSON, or nil
 }
 
-const rowColumns = "objects.id, bucket, key, size, modified, expires, sha256, file, content_type, metadata, crc"
+const rowColumns = "objects.id, bucket, key, size, modified, expires, sha256, file, content_type, metadata, crc, tag, parts, version, properties"
 
 func (r *row) fields() []any {
-	return []any{&r.id, &r.bucket, &r.key, &r.size, &r.modified, &r.expires, &r.sum, &r.file, &r.contentType, &r.metadata, &r.crc}
+	return []any{&r.id, &r.bucket, &r.key, &r.size, &r.modified, &r.expires, &r.sum, &r.file, &r.contentType, &r.metadata, &r.crc, &r.tag, &r.parts, &r.version, &r.properties}
+}
+
+// properties are what few objects have, as the column has them.
+type properties struct {
+	Headers      storage.Headers `json:",omitzero"`
+	StorageClass string          `json:",omitzero"`
+	Digests      storage.Digests `json:",omitzero"` // without those of the next field and the tag
+	SHA256       bool            `json:",omitzero"` // was announced
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum covers all columns but the id, each with its length.
+// checksum covers all columns but the id, each with its length. Rows of
+// schema 1 have the checksum that they had.
 func (r *row) checksum() int64 {
-	b := make([]byte, 0, 256)
+	b := make([]byte, 0, 512)
 	text := func(s []byte) {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
@@ -59,12 +75,20 @@ func (r *row) checksum() int64 {
 	}
 	text([]byte(r.contentType))
 	text(r.metadata)
+	if r.version != nil || r.tag != nil || r.parts != nil || r.properties != nil {
+		text(r.tag)
+		if r.parts != nil {
+			b = binary.AppendVarint(append(b, 1), *r.parts)
+		}
+		text(r.version)
+		text(r.properties)
+	}
 	return int64(crc32.Checksum(b, castagnoli))
 }
 
 // verify finds damage that left the database's structure whole.
 func (r *row) verify() error {
-	if r.crc != r.checksum() || len(r.sum) != sha256.Size || r.size < 0 || r.file != nil && len(*r.file) != 32 {
+	if r.crc != r.checksum() || len(r.sum) != sha256.Size || r.size < 0 || r.file != nil && len(*r.file) != 32 || r.tag != nil && len(r.tag) != md5.Size {
 		return fmt.Errorf("%w: the description of the object fails its checksum", storage.ErrCorrupt)
 	}
 	return nil
@@ -79,16 +103,38 @@ func (r *row) fileName() string {
 	return *r.file
 }
 
-func etag(sum []byte) string { return hex.EncodeToString(sum[:16]) }
+// etag is that of S3: the MD5 of what was put whole, or the MD5 of the parts'
+// MD5s and their number. Rows of schema 1 keep the one that they had.
+func (r *row) etag() string {
+	switch {
+	case r.tag == nil:
+		return hex.EncodeToString(r.sum[:md5.Size])
+	case r.parts != nil:
+		return hex.EncodeToString(r.tag) + "-" + strconv.FormatInt(*r.parts, 10)
+	}
+	return hex.EncodeToString(r.tag)
+}
+
+// versionText is random, or, for rows of schema 1, what does not change
+// between two reads of one put.
+func (r *row) versionText() string {
+	if r.version != nil {
+		return hex.EncodeToString(r.version)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %x", r.id, r.modified, r.sum))
+	return hex.EncodeToString(sum[:16])
+}
 
 func (r *row) object() (storage.Object, error) {
 	o := storage.Object{
-		Key:         string(r.key),
-		Size:        r.size,
-		ETag:        etag(r.sum),
-		SHA256:      hex.EncodeToString(r.sum),
-		ContentType: r.contentType,
-		Modified:    time.UnixMilli(r.modified).UTC(),
+		Key:          string(r.key),
+		Version:      r.versionText(),
+		Size:         r.size,
+		ETag:         r.etag(),
+		SHA256:       hex.EncodeToString(r.sum),
+		ContentType:  r.contentType,
+		StorageClass: storage.Standard,
+		Modified:     time.UnixMilli(r.modified).UTC(),
 	}
 	if r.expires != nil {
 		o.Expires = time.UnixMilli(*r.expires).UTC()
@@ -97,6 +143,22 @@ func (r *row) object() (storage.Object, error) {
 		if err := json.Unmarshal(r.metadata, &o.Metadata); err != nil {
 			return o, fmt.Errorf("%w: metadata: %w", storage.ErrCorrupt, err)
 		}
+	}
+	if r.properties != nil {
+		var p properties
+		if err := json.Unmarshal(r.properties, &p); err != nil {
+			return o, fmt.Errorf("%w: properties: %w", storage.ErrCorrupt, err)
+		}
+		o.Headers, o.Digests = p.Headers, p.Digests
+		if p.StorageClass != "" {
+			o.StorageClass = p.StorageClass
+		}
+		if p.SHA256 {
+			o.Digests.SHA256 = o.SHA256
+		}
+	}
+	if r.tag != nil && r.parts == nil {
+		o.Digests.MD5 = o.ETag
 	}
 	return o, nil
 }
@@ -110,6 +172,12 @@ func newRow(bucket int64, key string, s staged, options storage.PutOptions, now 
 		modified:    now,
 		sum:         s.sum[:],
 		contentType: options.ContentType,
+		tag:         s.tag,
+		version:     make([]byte, 16),
+	}
+	rand.Read(r.version) // never fails
+	if s.parts > 0 {
+		r.parts = &s.parts
 	}
 	if s.name != "" {
 		r.file = &s.name
@@ -128,8 +196,30 @@ func newRow(bucket int64, key string, s staged, options storage.PutOptions, now 
 		}
 		r.metadata = metadata
 	}
+	if p := newProperties(s, options); p != (properties{}) {
+		encoded, err := json.Marshal(p)
+		if err != nil {
+			return r, err
+		}
+		r.properties = encoded
+	}
 	r.crc = r.checksum()
 	return r, nil
+}
+
+func newProperties(s staged, options storage.PutOptions) properties {
+	p := properties{Headers: options.Headers, Digests: options.Digests, SHA256: options.Digests.SHA256 != ""}
+	p.Digests.SHA256 = ""
+	if s.parts == 0 && s.tag != nil {
+		p.Digests.MD5 = "" // the tag
+	}
+	if !p.Headers.CacheExpiry.IsZero() {
+		p.Headers.CacheExpiry = p.Headers.CacheExpiry.Truncate(time.Second).UTC()
+	}
+	if options.StorageClass != storage.Standard {
+		p.StorageClass = options.StorageClass
+	}
+	return p
 }
 
 // findRow reads the row of a key, whether or not it has expired.
@@ -168,8 +258,8 @@ func replaceRow(tx *sqlite.Tx, r row, inline []byte, conditions storage.WriteCon
 		}
 		old = current.fileName()
 	}
-	result, err := tx.Exec("INSERT INTO objects (bucket, key, size, modified, expires, sha256, file, content_type, metadata, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		r.bucket, r.key, r.size, r.modified, r.expires, r.sum, r.file, r.contentType, r.metadata, r.crc)
+	result, err := tx.Exec("INSERT INTO objects (bucket, key, size, modified, expires, sha256, file, content_type, metadata, crc, tag, parts, version, properties) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		r.bucket, r.key, r.size, r.modified, r.expires, r.sum, r.file, r.contentType, r.metadata, r.crc, r.tag, r.parts, r.version, r.properties)
 	if err != nil || r.file != nil {
 		return old, err
 	}

@@ -189,7 +189,7 @@ func (s *Store) Bucket(ctx context.Context, name string) (*Bucket, error) {
 			if _, err := tx.Exec("INSERT OR IGNORE INTO buckets (name, created) VALUES (?, ?)", name, s.now()); err != nil {
 				return err
 			}
-			return tx.QueryRow("SELECT id FROM buckets WHERE name = ?", []any{name}, &id)
+			return tx.QueryRow("SELECT id FROM buckets WHERE owner = '' AND name = ?", []any{name}, &id)
 		})
 		if err != nil {
 			return fail(err)

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -52,9 +53,15 @@ func (b *Bucket) uploadOptions(ctx context.Context, key, upload string) (o stora
 	if err != nil {
 		return o, err
 	}
-	if err := json.Unmarshal(encoded, &o); err != nil {
+	var stored struct {
+		storage.PutOptions
+		SHA256 string // as schema 1 had it
+	}
+	if err := json.Unmarshal(encoded, &stored); err != nil {
 		return o, fmt.Errorf("%w: options of the upload: %w", storage.ErrCorrupt, err)
 	}
+	o = stored.PutOptions
+	o.Digests = o.Digests.With(storage.Digests{SHA256: stored.SHA256})
 	return o, nil
 }
 
@@ -80,8 +87,13 @@ func (b *Bucket) uploadPart(ctx context.Context, key, upload string, number int,
 	if _, err := b.uploadOptions(ctx, key, upload); err != nil {
 		return p, err
 	}
-	s, err := b.store.data.stage(ctx, body, -1, expectation{size: options.Size, digest: options.SHA256})
+	s, err := b.store.data.stage(ctx, body, -1, expectation{size: options.Size, digests: options.Digests})
 	if err != nil {
+		return p, err
+	}
+	stored := storedPart{number: number, size: s.size, sum: s.sum[:], md5: s.tag, file: s.name, modified: b.store.now()}
+	if stored.digests, err = encodeDigests(options.Digests); err != nil {
+		b.store.data.discard(s.name)
 		return p, err
 	}
 	var old string
@@ -96,7 +108,8 @@ func (b *Bucket) uploadPart(ctx context.Context, key, upload string, number int,
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		_, err = tx.Exec("INSERT OR REPLACE INTO parts (upload, number, size, sha256, file) VALUES (?, ?, ?, ?, ?)", upload, number, s.size, s.sum[:], s.name)
+		_, err = tx.Exec("INSERT OR REPLACE INTO parts (upload, number, size, sha256, file, md5, digests, modified) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			upload, number, s.size, stored.sum, s.name, stored.md5, stored.digests, stored.modified)
 		return err
 	})
 	if err != nil {
@@ -109,11 +122,15 @@ func (b *Bucket) uploadPart(ctx context.Context, key, upload string, number int,
 	}
 	b.store.data.release(s.name)
 	b.store.data.remove(old)
-	return newPart(number, s.size, s.sum[:]), nil
+	return stored.part()
 }
 
-func newPart(number int, size int64, sum []byte) storage.Part {
-	return storage.Part{Number: number, ETag: etag(sum), Size: size, SHA256: hex.EncodeToString(sum)}
+// encodeDigests is nil if there are none.
+func encodeDigests(d storage.Digests) ([]byte, error) {
+	if d == (storage.Digests{}) {
+		return nil, nil
+	}
+	return json.Marshal(d)
 }
 
 func findUpload(tx *sqlite.Tx, bucket int64, key, upload string) error {
@@ -125,51 +142,86 @@ func findUpload(tx *sqlite.Tx, bucket int64, key, upload string) error {
 	return err
 }
 
-// A storedPart is a part and its data file.
+// A storedPart is a part as the database has it.
 type storedPart struct {
-	storage.Part
-	file string
+	number   int
+	size     int64
+	sum      []byte
+	file     string
+	md5      []byte // nil in rows of schema 1
+	digests  []byte // JSON, or nil
+	modified int64  // ms; 0 in rows of schema 1
+}
+
+// tag is what stands for the part in the object's ETag, and is its own.
+func (s *storedPart) tag() []byte {
+	if s.md5 == nil {
+		return s.sum[:md5.Size]
+	}
+	return s.md5
+}
+
+func (s *storedPart) etag() string { return hex.EncodeToString(s.tag()) }
+
+func (s *storedPart) part() (storage.Part, error) {
+	p := storage.Part{Number: s.number, ETag: s.etag(), Size: s.size, SHA256: hex.EncodeToString(s.sum)}
+	if s.digests != nil {
+		if err := json.Unmarshal(s.digests, &p.Digests); err != nil {
+			return p, fmt.Errorf("%w: digests of part %d: %w", storage.ErrCorrupt, s.number, err)
+		}
+	}
+	if s.md5 != nil {
+		p.Digests.MD5 = p.ETag
+	}
+	if s.modified != 0 {
+		p.Modified = time.UnixMilli(s.modified).UTC()
+	}
+	return p, nil
 }
 
 func (b *Bucket) storedParts(ctx context.Context, upload string) ([]storedPart, error) {
-	rows, err := b.store.db.Reader().QueryContext(ctx, "SELECT number, size, sha256, file FROM parts WHERE upload = ? ORDER BY number", upload)
+	rows, err := b.store.db.Reader().QueryContext(ctx, "SELECT number, size, sha256, file, md5, digests, modified FROM parts WHERE upload = ? ORDER BY number", upload)
 	if err != nil {
 		return nil, err
 	}
 	var out []storedPart
 	for rows.Next() {
-		var number int
-		var size int64
-		var sum []byte
-		var file string
-		if err := rows.Scan(&number, &size, &sum, &file); err != nil {
+		var p storedPart
+		if err := rows.Scan(&p.number, &p.size, &p.sum, &p.file, &p.md5, &p.digests, &p.modified); err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
-		if len(sum) != sha256.Size || len(file) != 32 {
-			return nil, errors.Join(fmt.Errorf("%w: part %d", storage.ErrCorrupt, number), rows.Close())
+		if len(p.sum) != sha256.Size || len(p.file) != 32 || p.md5 != nil && len(p.md5) != md5.Size {
+			return nil, errors.Join(fmt.Errorf("%w: part %d", storage.ErrCorrupt, p.number), rows.Close())
 		}
-		out = append(out, storedPart{newPart(number, size, sum), file})
+		out = append(out, p)
 	}
 	return out, errors.Join(rows.Err(), rows.Close())
 }
 
 // CompleteUpload implements [storage.Objects].
-func (b *Bucket) CompleteUpload(ctx context.Context, key, upload string, parts []storage.Part) (storage.Object, error) {
-	o, err := b.completeUpload(ctx, key, upload, parts)
+func (b *Bucket) CompleteUpload(ctx context.Context, key, upload string, parts []storage.Part, options storage.CompleteOptions) (storage.Object, error) {
+	o, err := b.completeUpload(ctx, key, upload, parts, options)
 	if err != nil {
 		return storage.Object{}, b.fail("complete upload", key, err)
 	}
 	return o, nil
 }
 
-func (b *Bucket) completeUpload(ctx context.Context, key, upload string, parts []storage.Part) (o storage.Object, err error) {
+func (b *Bucket) completeUpload(ctx context.Context, key, upload string, parts []storage.Part, also storage.CompleteOptions) (o storage.Object, err error) {
 	if err := b.begin(ctx, key); err != nil {
+		return o, err
+	}
+	if err := also.Validate(); err != nil {
 		return o, err
 	}
 	options, err := b.uploadOptions(ctx, key, upload)
 	if err != nil {
 		return o, err
 	}
+	if err := also.Digests.Match(options.Digests); err != nil {
+		return o, err
+	}
+	options.Digests = options.Digests.With(also.Digests)
 	stored, err := b.storedParts(ctx, upload)
 	if err != nil {
 		return o, err
@@ -178,33 +230,71 @@ func (b *Bucket) completeUpload(ctx context.Context, key, upload string, parts [
 	if err != nil {
 		return o, err
 	}
-	if options.Conditions != (storage.WriteConditions{}) {
-		if err := b.foresee(key, options.Conditions); err != nil {
+	for _, conditions := range []storage.WriteConditions{options.Conditions, also.Conditions} {
+		if conditions == (storage.WriteConditions{}) {
+			continue
+		}
+		if err := b.foresee(key, conditions); err != nil {
 			return o, err
 		}
 	}
 	body := &partsBody{data: b.store.data, parts: chosen}
-	s, err := b.store.data.stage(ctx, body, b.store.options.InlineLimit, expectation{options.Size, options.MaxSize, options.SHA256})
+	s, err := b.store.data.stage(ctx, body, b.store.options.InlineLimit, expectation{options.Size, options.MaxSize, options.Digests})
+	if err == nil && also.Size > 0 {
+		err = expectation{size: also.Size}.check(s, nil)
+	}
 	if err = errors.Join(err, body.Close()); err != nil {
 		b.store.data.discard(s.name)
 		return o, err
 	}
+	s.tag, s.parts = tagOf(chosen), int64(len(chosen))
 	return b.commit(ctx, key, s, options, func(tx *sqlite.Tx) ([]string, error) {
 		if err := findUpload(tx, b.id, key, upload); err != nil {
 			return nil, err
 		}
+		if err := b.judgeWrite(tx, key, also.Conditions); err != nil {
+			return nil, err
+		}
 		for _, p := range chosen {
 			var file string
-			err := tx.QueryRow("SELECT file FROM parts WHERE upload = ? AND number = ?", []any{upload, p.Number}, &file)
+			err := tx.QueryRow("SELECT file FROM parts WHERE upload = ? AND number = ?", []any{upload, p.number}, &file)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return nil, err
 			}
 			if file != p.file {
-				return nil, fmt.Errorf("%w: part %d was replaced meanwhile", storage.ErrInvalidPart, p.Number)
+				return nil, fmt.Errorf("%w: part %d was replaced meanwhile", storage.ErrInvalidPart, p.number)
 			}
 		}
 		return removeUpload(tx, upload)
 	})
+}
+
+// tagOf is the MD5 of the parts' MD5s, as S3 makes ETags of them.
+func tagOf(parts []storedPart) []byte {
+	h := md5.New()
+	for i := range parts {
+		h.Write(parts[i].tag())
+	}
+	return h.Sum(nil)
+}
+
+// judgeWrite judges conditions as the transaction sees the key.
+func (b *Bucket) judgeWrite(tx *sqlite.Tx, key string, conditions storage.WriteConditions) error {
+	if conditions == (storage.WriteConditions{}) {
+		return nil
+	}
+	r, found, err := findRow(tx, b.id, []byte(key))
+	if err != nil {
+		return err
+	}
+	if !found || r.expired(b.store.now()) {
+		return conditions.Check(nil)
+	}
+	o, err := r.object()
+	if err != nil {
+		return err
+	}
+	return conditions.Check(&o)
 }
 
 // choose picks the parts that the caller names.
@@ -214,7 +304,7 @@ func choose(stored []storedPart, parts []storage.Part) ([]storedPart, error) {
 	}
 	byNumber := make(map[int]storedPart, len(stored))
 	for _, p := range stored {
-		byNumber[p.Number] = p
+		byNumber[p.number] = p
 	}
 	chosen := make([]storedPart, 0, len(parts))
 	for i, p := range parts {
@@ -222,14 +312,24 @@ func choose(stored []storedPart, parts []storage.Part) ([]storedPart, error) {
 			return nil, fmt.Errorf("%w: part %d comes after part %d", storage.ErrInvalidPart, p.Number, parts[i-1].Number)
 		}
 		s, ok := byNumber[p.Number]
-		if !ok || s.ETag != p.ETag || p.SHA256 != "" && s.SHA256 != p.SHA256 {
+		if !ok || s.etag() != p.ETag || p.SHA256 != "" && hex.EncodeToString(s.sum) != p.SHA256 {
 			return nil, fmt.Errorf("%w: part %d was not uploaded with this ETag", storage.ErrInvalidPart, p.Number)
+		}
+		if p.Digests != (storage.Digests{}) {
+			whole, err := s.part()
+			if err != nil {
+				return nil, err
+			}
+			whole.Digests.SHA256 = whole.SHA256
+			if whole.Digests.Match(p.Digests) != nil || !whole.Digests.Covers(p.Digests) {
+				return nil, fmt.Errorf("%w: part %d was not uploaded with this digest", storage.ErrInvalidPart, p.Number)
+			}
 		}
 		chosen = append(chosen, s)
 	}
 	for _, p := range chosen[:len(chosen)-1] {
-		if p.Size < storage.MinPartSize {
-			return nil, fmt.Errorf("%w: part %d has %d bytes, all but the last need %d", storage.ErrPartTooSmall, p.Number, p.Size, storage.MinPartSize)
+		if p.size < storage.MinPartSize {
+			return nil, fmt.Errorf("%w: part %d has %d bytes, all but the last need %d", storage.ErrPartTooSmall, p.number, p.size, storage.MinPartSize)
 		}
 	}
 	return chosen, nil
@@ -266,15 +366,11 @@ func (p *partsBody) Read(buffer []byte) (int, error) {
 
 func (p *partsBody) advance() error {
 	next := p.parts[0]
-	f, err := p.data.open(next.file, next.Size)
+	f, err := p.data.open(next.file, next.size)
 	if err != nil {
-		return fmt.Errorf("part %d: %w", next.Number, err)
+		return fmt.Errorf("part %d: %w", next.number, err)
 	}
-	sum, err := hex.DecodeString(next.SHA256)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	p.parts, p.current, p.verify = p.parts[1:], f, newVerifier(sum)
+	p.parts, p.current, p.verify = p.parts[1:], f, newVerifier(next.sum)
 	return nil
 }
 
@@ -334,11 +430,16 @@ func (b *Bucket) ListParts(ctx context.Context, key, upload string) ([]storage.P
 			return nil, err
 		}
 		stored, err := b.storedParts(ctx, upload)
-		parts := make([]storage.Part, len(stored))
-		for i, p := range stored {
-			parts[i] = p.Part
+		if err != nil {
+			return nil, err
 		}
-		return parts, err
+		parts := make([]storage.Part, len(stored))
+		for i := range stored {
+			if parts[i], err = stored[i].part(); err != nil {
+				return nil, err
+			}
+		}
+		return parts, nil
 	}()
 	if err != nil {
 		return nil, b.fail("list parts", key, err)

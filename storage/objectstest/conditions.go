@@ -156,7 +156,7 @@ func copyObjects(t *testing.T, o storage.Objects) {
 			_, err = o.Copy(ctx, "other", "to", refused)
 			wantError(t, err, storage.ErrPreconditionFailed)
 		}
-		_, err = o.Copy(ctx, "other", "to", storage.CopyOptions{Put: storage.PutOptions{SHA256: digest([]byte("no"))}})
+		_, err = o.Copy(ctx, "other", "to", storage.CopyOptions{Put: storage.PutOptions{Digests: storage.Digests{SHA256: digest([]byte("no"))}}})
 		wantError(t, err, storage.ErrChecksum)
 		wantContent(t, o, "other", []byte("other"))
 	}

@@ -304,8 +304,8 @@ func invalidOptions(t *testing.T, o storage.Objects) {
 		{Metadata: map[string]string{"k": strings.Repeat("x", storage.MaxMetadata)}},
 		{Metadata: map[string]string{"": "v"}},
 		{Metadata: map[string]string{"k": "\xff"}},
-		{SHA256: "abc"},
-		{SHA256: strings.ToUpper(digest([]byte("ab")))},
+		{Digests: storage.Digests{SHA256: "abc"}},
+		{Digests: storage.Digests{SHA256: strings.ToUpper(digest([]byte("ab")))}},
 		{Size: -1},
 		{MaxSize: -1},
 	} {
@@ -318,8 +318,8 @@ func invalidOptions(t *testing.T, o storage.Objects) {
 func digests(t *testing.T, o storage.Objects) {
 	for i, size := range sizes {
 		content := noise(uint64(i), size)
-		put(t, o, "good", content, storage.PutOptions{SHA256: digest(content), Size: int64(size)})
-		_, err := o.Put(t.Context(), "bad", bytes.NewReader(content), storage.PutOptions{SHA256: digest([]byte("other"))})
+		put(t, o, "good", content, storage.PutOptions{Digests: storage.Digests{SHA256: digest(content)}, Size: int64(size)})
+		_, err := o.Put(t.Context(), "bad", bytes.NewReader(content), storage.PutOptions{Digests: storage.Digests{SHA256: digest([]byte("other"))}})
 		wantError(t, err, storage.ErrChecksum)
 		_, err = o.Put(t.Context(), "bad", bytes.NewReader(content), storage.PutOptions{Size: int64(size) + 1})
 		wantError(t, err, storage.ErrChecksum)

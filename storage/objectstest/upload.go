@@ -23,7 +23,7 @@ func begin(t *testing.T, o storage.Objects, key string, options storage.PutOptio
 
 func part(t *testing.T, o storage.Objects, key, upload string, number int, content []byte) storage.Part {
 	t.Helper()
-	p, err := o.UploadPart(context.Background(), key, upload, number, bytes.NewReader(content), storage.PartOptions{SHA256: digest(content), Size: int64(len(content))})
+	p, err := o.UploadPart(context.Background(), key, upload, number, bytes.NewReader(content), storage.PartOptions{Digests: storage.Digests{SHA256: digest(content)}, Size: int64(len(content))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func upload(t *testing.T, o storage.Objects) {
 	if err != nil || len(uploads) != 1 || uploads[0].Key != "key" || uploads[0].ID != id {
 		t.Fatal(uploads, err)
 	}
-	made, err := o.CompleteUpload(ctx, "key", id, parts)
+	made, err := o.CompleteUpload(ctx, "key", id, parts, storage.CompleteOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func upload(t *testing.T, o storage.Objects) {
 	if made.ContentType != "text/plain" || made.Metadata["k"] != "v" || made.Size != int64(len(whole)) || made.SHA256 != "" && made.SHA256 != digest(whole) {
 		t.Fatalf("%+v", made)
 	}
-	_, err = o.CompleteUpload(ctx, "key", id, parts)
+	_, err = o.CompleteUpload(ctx, "key", id, parts, storage.CompleteOptions{})
 	wantError(t, err, storage.ErrNoSuchUpload)
 	if uploads, err = o.ListUploads(ctx, ""); err != nil || len(uploads) != 0 {
 		t.Fatal(uploads, err)
@@ -76,7 +76,7 @@ func upload(t *testing.T, o storage.Objects) {
 
 	// A single small part is an upload too.
 	id = begin(t, o, "small", storage.PutOptions{})
-	if _, err := o.CompleteUpload(ctx, "small", id, []storage.Part{part(t, o, "small", id, 5, c)}); err != nil {
+	if _, err := o.CompleteUpload(ctx, "small", id, []storage.Part{part(t, o, "small", id, 5, c)}, storage.CompleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	wantContent(t, o, "small", c)
@@ -97,7 +97,7 @@ func uploadErrors(t *testing.T, o storage.Objects) {
 		_, err = o.UploadPart(ctx, "key", id, number, strings.NewReader("x"), storage.PartOptions{})
 		wantError(t, err, storage.ErrInvalidPart)
 	}
-	_, err = o.UploadPart(ctx, "key", id, 1, strings.NewReader("x"), storage.PartOptions{SHA256: digest([]byte("y"))})
+	_, err = o.UploadPart(ctx, "key", id, 1, strings.NewReader("x"), storage.PartOptions{Digests: storage.Digests{SHA256: digest([]byte("y"))}})
 	wantError(t, err, storage.ErrChecksum)
 	if listed, err := o.ListParts(ctx, "key", id); err != nil || len(listed) != 0 {
 		t.Fatal(listed, err)
@@ -116,20 +116,20 @@ func uploadErrors(t *testing.T, o storage.Objects) {
 		{[]storage.Part{{Number: 7, ETag: one.ETag}}, storage.ErrInvalidPart},
 		{[]storage.Part{one, two}, storage.ErrPartTooSmall},
 	} {
-		_, err = o.CompleteUpload(ctx, "key", id, test.parts)
+		_, err = o.CompleteUpload(ctx, "key", id, test.parts, storage.CompleteOptions{})
 		wantError(t, err, test.want)
 	}
 	wantAbsent(t, o, "key")
 
 	// Somebody else was first.
 	put(t, o, "key", []byte("first"), storage.PutOptions{})
-	_, err = o.CompleteUpload(ctx, "key", id, []storage.Part{two})
+	_, err = o.CompleteUpload(ctx, "key", id, []storage.Part{two}, storage.CompleteOptions{})
 	wantError(t, err, storage.ErrPreconditionFailed)
 	wantContent(t, o, "key", []byte("first"))
 	if err := o.Delete(ctx, "key"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.CompleteUpload(ctx, "key", id, []storage.Part{two}); err != nil {
+	if _, err := o.CompleteUpload(ctx, "key", id, []storage.Part{two}, storage.CompleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	wantContent(t, o, "key", []byte("two"))
@@ -139,7 +139,7 @@ func uploadErrors(t *testing.T, o storage.Objects) {
 	if err := o.AbortUpload(ctx, "key", id); err != nil {
 		t.Fatal(err)
 	}
-	_, err = o.CompleteUpload(ctx, "key", id, []storage.Part{last})
+	_, err = o.CompleteUpload(ctx, "key", id, []storage.Part{last}, storage.CompleteOptions{})
 	wantError(t, err, storage.ErrNoSuchUpload)
 	wantContent(t, o, "key", []byte("two"))
 }
