@@ -31,7 +31,10 @@ import (
 	"mayfly/storage"
 )
 
-var program *isolate.Program
+var (
+	program     *isolate.Program
+	cacheFolder string
+)
 
 func TestMain(m *testing.M) {
 	code, err := prepareAndRun(m)
@@ -51,6 +54,7 @@ func prepareAndRun(m *testing.M) (code int, err error) {
 		}
 		cache = filepath.Join(dir, "mayfly")
 	}
+	cacheFolder = cache
 	e, err := engine.New(engine.Config{CacheDir: filepath.Join(cache, "code")})
 	if err != nil {
 		return 0, err

@@ -1,0 +1,20 @@
+import dayjs from "dayjs";
+import duration from "dayjs/plugin/duration.js";
+import customParseFormat from "dayjs/plugin/customParseFormat.js";
+import relativeTime from "dayjs/plugin/relativeTime.js";
+import utc from "dayjs/plugin/utc.js";
+import "dayjs/locale/de.js";
+import { equal } from "../check.js";
+
+dayjs.extend(duration);
+dayjs.extend(customParseFormat);
+dayjs.extend(relativeTime);
+dayjs.extend(utc);
+equal(dayjs("2024-01-31").add(1, "month").format("YYYY-MM-DD"), "2024-02-29");
+equal(dayjs("2024-03-10").diff("2024-02-10", "day"), 29);
+equal(dayjs("05/02/69 1:02:03 PM", "MM/DD/YY H:mm:ss A").isValid(), true);
+equal(dayjs.duration({ days: 1, hours: 1, minutes: 3 }).format("D[d] H[h] m[m]"), "1d 1h 3m");
+equal(dayjs("2024-01-01").to(dayjs("2024-01-03")), "in 2 days");
+equal(dayjs("2024-03-01").locale("de").format("D. MMMM"), "1. März");
+equal(dayjs.utc("2024-01-01T00:00:00Z").utcOffset(120).format(), "2024-01-01T02:00:00+02:00");
+equal(dayjs("nonsense").isValid(), false);

@@ -1,0 +1,20 @@
+import _ from "lodash";
+import { equal } from "../check.js";
+
+equal(_.chunk([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
+equal(_.groupBy([1.2, 1.8, 2.1], Math.floor), { 1: [1.2, 1.8], 2: [2.1] });
+equal(_.merge({ a: { b: 1 } }, { a: { c: 2 } }), { a: { b: 1, c: 2 } });
+equal(_.get({ a: [{ b: { c: 3 } }] }, "a[0].b.c"), 3);
+const deep = { d: new Date(0), m: new Map([[1, { x: 1 }]]), u: new Uint8Array([1, 2]) };
+const copy = _.cloneDeep(deep);
+equal(copy, deep);
+equal(copy.m.get(1) === deep.m.get(1), false);
+equal(_.orderBy([{ n: "b", a: 1 }, { n: "a", a: 1 }, { n: "c", a: 0 }], ["a", "n"], ["desc", "asc"]).map((x) => x.n), ["a", "b", "c"]);
+equal(_.kebabCase("Hello WörldFoo"), "hello-world-foo");
+let calls = 0;
+const debounced = _.debounce(() => calls++, 5);
+debounced();
+debounced();
+await new Promise((resolve) => setTimeout(resolve, 40));
+equal(calls, 1);
+equal(_.chain([3, 1, 2]).sortBy().map((x) => x * x).reverse().value(), [9, 4, 1]);

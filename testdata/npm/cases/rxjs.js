@@ -1,0 +1,20 @@
+import { Subject, firstValueFrom, from, interval, lastValueFrom, of, throwError, timer } from "rxjs";
+import { bufferCount, catchError, concatMap, debounceTime, delay, filter, map, mergeMap, retry, scan, switchMap, take, takeUntil, toArray } from "rxjs/operators";
+import { equal, rejects } from "../check.js";
+
+equal(await lastValueFrom(of(1, 2, 3, 4).pipe(filter((x) => x % 2 === 0), map((x) => x * 10), toArray())), [20, 40]);
+equal(await lastValueFrom(interval(1).pipe(take(4), scan((a, b) => a + b, 0))), 6);
+equal(await lastValueFrom(from([1, 2, 3]).pipe(concatMap((x) => of(x).pipe(delay(3 - x))), toArray())), [1, 2, 3]);
+let tries = 0;
+equal(await lastValueFrom(of(1).pipe(mergeMap(() => (++tries < 3 ? throwError(() => new Error("no")) : of("yes"))), retry(5))), "yes");
+equal(await firstValueFrom(throwError(() => new Error("x")).pipe(catchError((e) => of(e.message)))), "x");
+const subject = new Subject();
+const seen = [];
+subject.pipe(debounceTime(5)).subscribe((v) => seen.push(v));
+subject.next(1);
+subject.next(2);
+await new Promise((r) => setTimeout(r, 30));
+equal(seen, [2]);
+equal(await lastValueFrom(of("a", "b").pipe(switchMap((x) => timer(2).pipe(map(() => x))), takeUntil(timer(500)), toArray())), ["b"]);
+equal(await lastValueFrom(from([1, 2, 3]).pipe(bufferCount(2), toArray())), [[1, 2], [3]]);
+await rejects(firstValueFrom(from([])), /EmptyError/);
