@@ -242,7 +242,7 @@ func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 			b.timers = map[uint32]*time.Timer{}
 		}
 		b.timers[id] = time.AfterFunc(delay, func() { iso.Settle(id, true, nil) })
-	case op.Fetch, op.BodyRead, op.BodyWrite, op.Connect:
+	case op.Fetch, op.BodyRead, op.BodyWrite, op.Connect, op.Websocket, op.WebsocketSend, op.WebsocketReceive, op.WebsocketClose:
 		if b.network == nil {
 			b.network = b.service.client.NewSession(fetch.Options{
 				Tenant: b.request.Tenant,

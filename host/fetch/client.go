@@ -52,6 +52,7 @@ type pool struct {
 	client    *Client
 	tenant    string
 	transport *http.Transport
+	sockets   *http.Transport // of WebSockets: HTTP/1.1, and no connection twice
 	ready     ready
 }
 
@@ -105,6 +106,7 @@ func (c *Client) pool(tenant string) *pool {
 	}
 	p := &pool{client: c, tenant: tenant}
 	p.transport = c.newTransport(p)
+	p.sockets = c.newSocketTransport(p)
 	c.pools[tenant] = c.recent.PushFront(p)
 	if c.recent.Len() > c.config.Tenants {
 		// Connections that are in use outlive this, and then time out unused.
@@ -127,6 +129,17 @@ func (c *Client) newTransport(p *pool) *http.Transport {
 		IdleConnTimeout:        c.config.KeepAlive,
 		MaxResponseHeaderBytes: c.config.HeaderBytes,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+	}
+}
+
+func (c *Client) newSocketTransport(p *pool) *http.Transport {
+	return &http.Transport{
+		DialContext:            p.dial,
+		DialTLSContext:         p.dialSocketTLS,
+		DisableKeepAlives:      true,
+		DisableCompression:     true,
+		MaxConnsPerHost:        256,
+		MaxResponseHeaderBytes: c.config.HeaderBytes,
 	}
 }
 

@@ -38,6 +38,11 @@ func (s *Session) startFetch(id uint32, in []byte) error {
 	if err := s.accept(len(r.bytes)); err != nil {
 		return err
 	}
+	return s.send(id, r)
+}
+
+// send begins the exchange of a request.
+func (s *Session) send(id uint32, r *request) error {
 	x := &exchange{session: s, id: id, request: r}
 	s.mu.Lock()
 	if s.closed {
@@ -66,7 +71,7 @@ func (s *Session) startFetch(id uint32, in []byte) error {
 }
 
 func (x *exchange) run() {
-	response, redirected, err := x.roundTrips()
+	err := x.fetch()
 	if err != nil {
 		err = x.explain(err)
 		x.watchdog.disarm()
@@ -76,9 +81,19 @@ func (x *exchange) run() {
 		}
 		x.session.release()
 		x.session.fail(x.id, err)
-		return
 	}
-	x.answer(response, redirected)
+}
+
+// fetch gets the response and answers with it.
+func (x *exchange) fetch() error {
+	if x.request.socket {
+		return x.runSocket()
+	}
+	response, redirected, err := x.roundTrips()
+	if err == nil {
+		x.answer(response, redirected)
+	}
+	return err
 }
 
 // release ends a fetch's share of Limits.Open.

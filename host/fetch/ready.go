@@ -140,11 +140,25 @@ func (p *pool) make(ctx context.Context, o origin) (net.Conn, error) {
 		}
 		return conn, err
 	}
-	plain, err := p.takeOrMake(ctx, origin{false, o.address})
+	conn, err := p.makeTLS(ctx, o.address, "h2", "http/1.1")
+	if err == nil {
+		p.ready.saw(o)
+	}
+	return conn, err
+}
+
+// dialSocketTLS is for WebSockets, which are not spoken over HTTP/2 here.
+func (p *pool) dialSocketTLS(ctx context.Context, _, address string) (net.Conn, error) {
+	return p.makeTLS(ctx, address, "http/1.1")
+}
+
+// makeTLS makes a connection, and the handshake for one of the protocols.
+func (p *pool) makeTLS(ctx context.Context, address string, protocols ...string) (net.Conn, error) {
+	plain, err := p.takeOrMake(ctx, origin{false, address})
 	if err != nil {
 		return nil, err
 	}
-	host, _, err := net.SplitHostPort(o.address)
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		plain.Close()
 		return nil, err
@@ -154,7 +168,7 @@ func (p *pool) make(ctx context.Context, o origin) (net.Conn, error) {
 		config = &tls.Config{}
 	}
 	config.ServerName = host
-	config.NextProtos = []string{"h2", "http/1.1"}
+	config.NextProtos = protocols
 	conn := tls.Client(plain, config)
 	ctx, cancel := context.WithTimeout(ctx, p.client.config.TLSTimeout)
 	defer cancel()
@@ -162,6 +176,5 @@ func (p *pool) make(ctx context.Context, o origin) (net.Conn, error) {
 		plain.Close()
 		return nil, err
 	}
-	p.ready.saw(o)
 	return conn, nil
 }

@@ -40,6 +40,9 @@ type request struct {
 	redirect byte
 	body     byte
 	bytes    []byte // of a body of bytes; the request's own
+
+	socket    bool     // it asks for a WebSocket
+	protocols []string // that it offers
 }
 
 // transportHeaders belong to the connection or to whoever makes it: the guest's
@@ -50,7 +53,7 @@ var transportHeaders = map[string]bool{
 }
 
 func isTransportHeader(canonical string) bool {
-	return transportHeaders[canonical] || strings.HasPrefix(canonical, "Proxy-")
+	return transportHeaders[canonical] || strings.HasPrefix(canonical, "Proxy-") || strings.HasPrefix(canonical, "Sec-Websocket-")
 }
 
 // newRequest checks the fields of a message.

@@ -57,6 +57,8 @@ type Session struct {
 	pending  map[uint32]func() // operations under way: how to stop each; may be nil
 	uploads  map[uint32]*upload
 	bodies   map[uint32]*body
+	sockets  map[uint32]*socket
+	held     int // bytes that sockets hold
 	handles  uint32
 	open     int
 	sent     int64 // bytes of request bodies accepted
@@ -85,8 +87,8 @@ func (c *Client) NewSession(options Options) *Session {
 	return &Session{client: c, options: options, handles: options.Bodies}
 }
 
-// Start begins an asynchronous operation: fetch, body_read, body_write or connect. The
-// message is read before it returns. An id that is under way is ignored.
+// Start begins an asynchronous operation: fetch, body_read, body_write, connect or
+// one of a WebSocket. The message is read before it returns. An id that is under way is ignored.
 func (s *Session) Start(o op.Op, id uint32, in []byte) {
 	s.mu.Lock()
 	if s.closed {
@@ -117,6 +119,14 @@ func (s *Session) Start(o op.Op, id uint32, in []byte) {
 		err = s.startWrite(id, in)
 	case op.Connect:
 		err = s.startConnect(id, in)
+	case op.Websocket:
+		err = s.startSocket(id, in)
+	case op.WebsocketSend:
+		err = s.startSend(id, in)
+	case op.WebsocketReceive:
+		err = s.startReceive(id, in)
+	case op.WebsocketClose:
+		err = s.startClose(id, in)
 	default:
 		err = typeError("%s is not an operation of fetch", o)
 	}
@@ -144,6 +154,11 @@ func (s *Session) Cancel(id uint32) {
 	for _, b := range s.bodies {
 		if b.exchange.id == id {
 			answered = b
+		}
+	}
+	for _, k := range s.sockets {
+		if k.exchange.id == id {
+			defer k.exchange.cancel(errAborted)
 		}
 	}
 	s.mu.Unlock()

@@ -123,9 +123,9 @@ const (
 	//	in:  f64 milliseconds
 	//	out: nothing
 	Sleep Op = 64
-	// Fetch: a streamed request body is sent by body_write to this operation's id; cancel aborts.
+	// Fetch: a streamed request body is sent by body_write to this operation's id; the response's body that becomes a request's is given up to it, whole; cancel aborts.
 	//
-	//	in:  str method, str url, list<str name, str value> headers, u8 redirect (0 follow, 1 manual, 2 error), u8 body (0 none, 1 bytes, 2 stream), bytes body (empty unless 1)
+	//	in:  str method, str url, list<str name, str value> headers, u8 redirect (0 follow, 1 manual, 2 error), u8 body (0 none, 1 bytes, 2 stream, 3 a response's body), bytes body (empty unless 1; u32 handle if 3)
 	//	out: u32 status, str statusText, str url, u8 redirected, list<str name, str value> headers, u8 body (0 null, 1 bytes, 2 stream), bytes body (empty unless 1), u32 handle (0 unless 2)
 	Fetch Op = 65
 	// BodyRead: the next chunk of a response body; end 1 comes with no bytes.
@@ -143,6 +143,26 @@ const (
 	//	in:  u8 secure (0 TCP, 1 TLS), str host, u32 port
 	//	out: nothing
 	Connect Op = 68
+	// Websocket: a fetch that asks for a WebSocket; the header sec-websocket-protocol lists the subprotocols that are offered, redirects are not followed.
+	//
+	//	in:  as fetch, without a body
+	//	out: as fetch; where the status is 101 the handle is the socket's
+	Websocket Op = 69
+	// WebsocketSend: settles when the messages have gone to the network; one at a time for each socket.
+	//
+	//	in:  u32 handle, list<u8 kind (1 text, 2 binary), bytes>
+	//	out: nothing
+	WebsocketSend Op = 70
+	// WebsocketReceive: the next message; closed comes last, with the code (1005: none, 1006: the connection broke), whether both sides closed, and the reason for bytes.
+	//
+	//	in:  u32 handle
+	//	out: u8 kind (0 closed, 1 text, 2 binary), u32 code, u8 clean, bytes
+	WebsocketReceive Op = 71
+	// WebsocketClose: begins to close; settles when that is over, after which websocket_receive has answered closed or will.
+	//
+	//	in:  u32 handle, u32 code (0 none), str reason
+	//	out: nothing
+	WebsocketClose Op = 72
 )
 
 // The events.
@@ -170,33 +190,37 @@ const (
 )
 
 var opNames = map[Op]string{
-	Write:      "write",
-	Result:     "result",
-	Fail:       "fail",
-	Exit:       "exit",
-	Resolve:    "resolve",
-	Load:       "load",
-	Random:     "random",
-	Clock:      "clock",
-	Digest:     "digest",
-	Cancel:     "cancel",
-	Stdin:      "stdin",
-	Display:    "display",
-	FSRead:     "fs_read",
-	FSWrite:    "fs_write",
-	FSReaddir:  "fs_readdir",
-	FSStat:     "fs_stat",
-	FSMkdir:    "fs_mkdir",
-	FSRm:       "fs_rm",
-	FSRename:   "fs_rename",
-	FSCopy:     "fs_copy",
-	FSTruncate: "fs_truncate",
-	BodyCancel: "body_cancel",
-	Sleep:      "sleep",
-	Fetch:      "fetch",
-	BodyRead:   "body_read",
-	BodyWrite:  "body_write",
-	Connect:    "connect",
+	Write:            "write",
+	Result:           "result",
+	Fail:             "fail",
+	Exit:             "exit",
+	Resolve:          "resolve",
+	Load:             "load",
+	Random:           "random",
+	Clock:            "clock",
+	Digest:           "digest",
+	Cancel:           "cancel",
+	Stdin:            "stdin",
+	Display:          "display",
+	FSRead:           "fs_read",
+	FSWrite:          "fs_write",
+	FSReaddir:        "fs_readdir",
+	FSStat:           "fs_stat",
+	FSMkdir:          "fs_mkdir",
+	FSRm:             "fs_rm",
+	FSRename:         "fs_rename",
+	FSCopy:           "fs_copy",
+	FSTruncate:       "fs_truncate",
+	BodyCancel:       "body_cancel",
+	Sleep:            "sleep",
+	Fetch:            "fetch",
+	BodyRead:         "body_read",
+	BodyWrite:        "body_write",
+	Connect:          "connect",
+	Websocket:        "websocket",
+	WebsocketSend:    "websocket_send",
+	WebsocketReceive: "websocket_receive",
+	WebsocketClose:   "websocket_close",
 }
 
 var eventNames = map[Event]string{

@@ -30,6 +30,10 @@ enum {
     OP_BODY_READ = 66,
     OP_BODY_WRITE = 67,
     OP_CONNECT = 68,
+    OP_WEBSOCKET = 69,
+    OP_WEBSOCKET_SEND = 70,
+    OP_WEBSOCKET_RECEIVE = 71,
+    OP_WEBSOCKET_CLOSE = 72,
 };
 
 enum {

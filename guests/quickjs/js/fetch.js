@@ -8,12 +8,13 @@
 import { Map, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start } from "mayfly:host";
-import { BODY_CANCEL, BODY_READ, BODY_WRITE, FETCH } from "mayfly:op.gen";
+import { BODY_CANCEL, BODY_READ, BODY_WRITE, FETCH, WEBSOCKET } from "mayfly:op.gen";
 import { adoptBlob, blobBytes, blobType, isBlob } from "mayfly:blob";
 import { decodeFormData, encodeFormData, isFormData } from "mayfly:form-data";
 import {
   byteStream, cancelReader, getLocked, getReader, isDisturbed, isReadableStream, proxyStream, read, readAll, streamOf, tee,
 } from "mayfly:streams";
+import { asksForSocket, attachSocket } from "mayfly:websocket";
 import { followSignal, isAborted, isSignal, reasonOf, subscribe, unsubscribe } from "mayfly:abort";
 import { exposeOperations, requireArguments } from "mayfly:interface";
 import {
@@ -166,8 +167,17 @@ export function fetch(input, init = undefined) {
       reject(reason);
     };
 
-    operation = start(FETCH, message, (answer) => {
+    const upgrade = asksForSocket(message);
+    operation = start(upgrade ? WEBSOCKET : FETCH, message, (answer) => {
       operation = 0;
+      if (upgrade) {
+        const response = native.fetchResponse(answer);
+        if (attachSocket(response, answer)) {
+          finish();
+          resolve(response);
+          return;
+        }
+      }
       handle = handleOf(answer);
       if (handle === 0) finish();
       else MapPrototypeSet(bodies, handle, { __proto__: null, aborted: false, reason: undefined, fail: undefined, release: finish });

@@ -27,3 +27,7 @@ export const FETCH = 65;
 export const BODY_READ = 66;
 export const BODY_WRITE = 67;
 export const CONNECT = 68;
+export const WEBSOCKET = 69;
+export const WEBSOCKET_SEND = 70;
+export const WEBSOCKET_RECEIVE = 71;
+export const WEBSOCKET_CLOSE = 72;
