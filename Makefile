@@ -3,6 +3,8 @@
 FUZZTIME ?= 10s
 # make bench BENCH=-quick is a look; -only rest measures one part.
 BENCH    ?= -cold
+# make wpt WPT='-v url streams/piping' runs a part and says why what fails does.
+WPT      ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS   = -ldflags "-X main.version=$(VERSION)"
 
@@ -19,7 +21,7 @@ comma := ,
 # TUNED holds the flags that build with the tuned engine.
 include runtime/engine/tune/tune.mk
 
-.PHONY: help build guests demo serve check test race fuzz attack cpython browser bench clean
+.PHONY: help build guests demo serve check test race fuzz attack wpt cpython browser bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +59,9 @@ fuzz: guests ## every fuzz target for FUZZTIME
 
 attack: build guests ## hostile programs against a real server
 	MAYFLY_ATTACKS=full go test $(TUNED) $(TESTFLAGS) ./cmd/mayfly -run Attack -count=1 -v -timeout 60m
+
+wpt: guests ## the Web Platform Tests for servers; a choice of them is in make test
+	go run $(TUNED) ./cmd/wpt $(WPT)
 
 cpython: guests ## CPython's own tests in the Python guest; needs those of version 3.11
 	go test $(TUNED) $(TESTFLAGS) -tags=$(if $(TUNED),mayfly_tuned$(comma))cpython ./guests/python -run TestCPython -count=1 -timeout 60m
