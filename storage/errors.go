@@ -30,6 +30,8 @@ var (
 	ErrNoSuchBucket       = errors.New("no such bucket")
 	ErrBucketExists       = errors.New("bucket exists already")
 	ErrBucketNotEmpty     = errors.New("bucket is not empty")
+	ErrTooManyBuckets     = errors.New("too many buckets")
+	ErrConfigured         = errors.New("bucket comes from the configuration")
 	ErrUnsupported        = errors.New("not supported by this store")
 	ErrUnavailable        = errors.New("store can't be reached, or fails") // it may come back
 	ErrSlowDown           = errors.New("store is asked too often")

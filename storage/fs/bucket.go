@@ -19,6 +19,7 @@ import (
 type Bucket struct {
 	store  *Store
 	id     int64
+	state  *bucketState
 	name   string
 	closed atomic.Bool
 }
@@ -51,6 +52,9 @@ func (b *Bucket) fail(op, key string, err error) error {
 func (b *Bucket) ready(ctx context.Context) error {
 	if b.closed.Load() || b.store.closed.Load() {
 		return storage.ErrClosed
+	}
+	if b.state.gone.Load() {
+		return storage.ErrNoSuchBucket
 	}
 	return ctx.Err()
 }
@@ -120,6 +124,10 @@ func (b *Bucket) commit(ctx context.Context, key string, s staged, options stora
 	var refused error
 	err = b.store.db.Update(ctx, func(tx *sqlite.Tx) (err error) {
 		obsolete, refused = nil, nil
+		if b.state.gone.Load() {
+			refused = storage.ErrNoSuchBucket
+			return refused
+		}
 		if also != nil {
 			if obsolete, refused = also(tx); refused != nil {
 				return refused

@@ -63,7 +63,7 @@ type Store struct {
 	query   statements
 
 	mu      sync.Mutex
-	buckets map[string]int64
+	buckets map[bucketName]*bucketState
 
 	closed  atomic.Bool
 	stop    context.CancelFunc
@@ -80,7 +80,7 @@ type Store struct {
 // ErrReadOnly or ErrNoSpace, or what the system said.
 func Open(ctx context.Context, folder string, options Options) (*Store, error) {
 	options = options.withDefaults()
-	s := &Store{options: options, buckets: map[string]int64{}, scanned: make(chan struct{})}
+	s := &Store{options: options, buckets: map[bucketName]*bucketState{}, scanned: make(chan struct{})}
 	if err := s.open(ctx, folder); err != nil {
 		s.release()
 		var known *storage.Error
@@ -165,8 +165,9 @@ func (s *Store) release() error {
 	return errors.Join(errs...)
 }
 
-// Bucket opens a bucket, which is made if there is none. Closing the bucket
-// closes only the handle.
+// Bucket opens a bucket of the program's own, which is made if there is none.
+// Closing the bucket closes only the handle. Those of others are in a
+// [Namespace].
 //
 // # Errors
 //
@@ -181,10 +182,10 @@ func (s *Store) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	if s.closed.Load() {
 		return fail(storage.ErrClosed)
 	}
-	s.mu.Lock()
-	id, ok := s.buckets[name]
-	s.mu.Unlock()
-	if !ok {
+	key := bucketName{name: name}
+	state := s.known(key)
+	if state == nil {
+		var id int64
 		err := s.db.Update(ctx, func(tx *sqlite.Tx) error {
 			if _, err := tx.Exec("INSERT OR IGNORE INTO buckets (name, created) VALUES (?, ?)", name, s.now()); err != nil {
 				return err
@@ -194,11 +195,9 @@ func (s *Store) Bucket(ctx context.Context, name string) (*Bucket, error) {
 		if err != nil {
 			return fail(err)
 		}
-		s.mu.Lock()
-		s.buckets[name] = id
-		s.mu.Unlock()
+		state = s.remember(key, id)
 	}
-	return &Bucket{store: s, id: id, name: name}, nil
+	return &Bucket{store: s, id: state.id, state: state, name: name}, nil
 }
 
 // now is the clock in milliseconds since 1970, as all times in the database.

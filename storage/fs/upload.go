@@ -38,6 +38,9 @@ func (b *Bucket) createUpload(ctx context.Context, key string, options storage.P
 	}
 	id := randomName()
 	return id, b.store.db.Update(ctx, func(tx *sqlite.Tx) error {
+		if b.state.gone.Load() {
+			return storage.ErrNoSuchBucket
+		}
 		_, err := tx.Exec("INSERT INTO uploads (id, bucket, key, created, options) VALUES (?, ?, ?, ?, ?)", id, b.id, []byte(key), b.store.now(), encoded)
 		return err
 	})
