@@ -104,10 +104,7 @@ func (s *Server) decodeRequest(ctx context.Context, body []byte, who principal, 
 // and says what is wrong with it.
 func (s *Server) checkDecoded(ctx context.Context, d *decoder, who principal) *Problem {
 	if d.err != nil {
-		line, column, message := d.place()
-		p := newProblem(invalidJSON, "Line %d, column %d: %s.", line, column, message)
-		p.Errors = []FieldError{{Detail: message}}
-		return p
+		return d.syntaxProblem()
 	}
 	request := &d.request
 	switch {

@@ -398,6 +398,14 @@ func (r *reader) number() {
 	}
 }
 
+// syntaxProblem is the answer to a body that is not JSON.
+func (r *reader) syntaxProblem() *Problem {
+	line, column, message := r.place()
+	p := newProblem(invalidJSON, "Line %d, column %d: %s.", line, column, message)
+	p.Errors = []FieldError{{Detail: message}}
+	return p
+}
+
 // place turns a syntax error's offset into a line and a column, from 1.
 func (r *reader) place() (line, column int, message string) {
 	var bad *syntaxError

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mayfly/host/egress"
 	"mayfly/host/execution"
 )
 
@@ -64,15 +65,17 @@ var (
 	refFields      = []string{"execution", "name"}
 	limitFields    = []string{"cpu_ms", "wall_ms", "memory_mb", "output_bytes", "files_bytes", "subrequests", "operations"}
 	networkFields  = []string{"allow"}
-	ruleFields     = []string{"host", "ports", "methods"}
+	ruleFields     = []string{"host", "ports", "methods", "secret", "inject", "allow_http"}
 	artifactFields = []string{"paths"}
+
+	injectionFields = []string{"header", "query", "secret", "format"}
 )
 
 // notOffered are fields of the wider contract that this server refuses, lest
 // a client believe that they had an effect.
 var notOffered = map[string]bool{
 	"/image": true, "/bindings": true, "/callback_url": true,
-	"/artifacts/export": true, "secret": true,
+	"/artifacts/export": true,
 }
 
 // decode reads a whole body. A syntax error is in d.err; what is wrong with
@@ -356,6 +359,14 @@ func (d *decoder) rule(int) {
 		case "methods":
 			rule.Methods = []string{}
 			d.list("an array of methods", 100, func(int) { d.appendText(&rule.Methods) })
+		case "secret": // the usual place
+			bearer := execution.Injection{Header: "Authorization", Format: "Bearer {}"}
+			d.text(&bearer.Secret)
+			rule.Inject = append(rule.Inject, bearer)
+		case "inject":
+			d.list("an array of injections", egress.MaxInjections, func(int) { d.injection(&rule) })
+		case "allow_http":
+			d.flag(&rule.AllowHTTP)
 		default:
 			d.unknown(name, ruleFields)
 		}
@@ -365,6 +376,27 @@ func (d *decoder) rule(int) {
 		d.failAt(string(d.pointer)+"/host", "required: a host name, *.domain, *, an address or a CIDR block")
 	}
 	d.request.Network.Allow = append(d.request.Network.Allow, rule)
+}
+
+func (d *decoder) injection(rule *execution.NetworkRule) {
+	var i execution.Injection
+	d.fields("an injection: an object with header or query, and secret", func(name []byte) {
+		mark := d.enterMember(name)
+		switch string(name) {
+		case "header":
+			d.text(&i.Header)
+		case "query":
+			d.text(&i.Query)
+		case "secret":
+			d.text(&i.Secret)
+		case "format":
+			d.text(&i.Format)
+		default:
+			d.unknown(name, injectionFields)
+		}
+		d.pointer = d.pointer[:mark]
+	})
+	rule.Inject = append(rule.Inject, i)
 }
 
 func (d *decoder) artifactsMember(name []byte) {
@@ -461,6 +493,17 @@ func (d *decoder) text(to *string) {
 	}
 }
 
+func (d *decoder) flag(to *bool) {
+	kind := d.kind()
+	if kind != "boolean" {
+		d.expected("true or false", kind)
+		d.skip()
+		return
+	}
+	*to = d.peek() == 't'
+	d.skip()
+}
+
 func (d *decoder) appendText(to *[]string) {
 	var s string
 	d.text(&s)
@@ -521,7 +564,7 @@ func (d *decoder) first(seen *uint32, bit uint32) bool {
 func (d *decoder) unknown(name []byte, known []string) {
 	pointer := string(d.pointer)
 	switch meant := nearest(string(name), known); {
-	case notOffered[pointer] || notOffered[string(name)] && strings.HasPrefix(pointer, "/network/allow/"):
+	case notOffered[pointer]:
 		d.fail("is not offered by this server")
 	case meant != "":
 		d.fail(fmt.Sprintf("unknown field; did you mean %s?", meant))

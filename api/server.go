@@ -255,6 +255,13 @@ func (s *Server) routes() {
 			e.HEAD(route.path, handler)
 		}
 	}
+	for _, route := range s.secretRoutes() {
+		handler := s.counted(s.authenticated(s.withSecrets(route.handler)))
+		e.Add(route.method, route.path, handler)
+		if route.method == http.MethodGet {
+			e.HEAD(route.path, handler)
+		}
+	}
 	e.POST("/v1/executions", s.counted(s.authenticated(s.postExecution)))
 	e.POST("/v1/executions/:id/cancel", s.counted(s.authenticated(s.cancelExecution)))
 }

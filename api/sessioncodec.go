@@ -125,10 +125,7 @@ func (s *Server) readOptions(c echo.Context, known ...string) (*sessionDecoder, 
 	d.read(body.b, known)
 	switch {
 	case d.err != nil:
-		line, column, message := d.place()
-		p := newProblem(invalidJSON, "Line %d, column %d: %s.", line, column, message)
-		p.Errors = []FieldError{{Detail: message}}
-		return nil, p
+		return nil, d.syntaxProblem()
 	case len(d.errors) > 0:
 		return nil, invalid(d.errors)
 	case len(d.name) > session.MaxNameLength:
@@ -232,9 +229,37 @@ func appendNetwork(b []byte, n *execution.Network) []byte {
 			b = append(b, `,"methods":`...)
 			b = appendStrings(b, rule.Methods)
 		}
+		if rule.Inject != nil {
+			b = appendInjections(b, rule.Inject)
+		}
+		if rule.AllowHTTP {
+			b = append(b, `,"allow_http":true`...)
+		}
 		b = append(b, '}')
 	}
 	return append(b, `]}`...)
+}
+
+// appendInjections appends the names of secrets, and where they go.
+func appendInjections(b []byte, injections []execution.Injection) []byte {
+	b = append(b, `,"inject":[`...)
+	for k := range injections {
+		i := &injections[k]
+		if k > 0 {
+			b = append(b, ',')
+		}
+		if i.Header != "" {
+			b = appendString(append(b, `{"header":`...), i.Header)
+		} else {
+			b = appendString(append(b, `{"query":`...), i.Query)
+		}
+		b = appendString(append(b, `,"secret":`...), i.Secret)
+		if i.Format != "" {
+			b = appendString(append(b, `,"format":`...), i.Format)
+		}
+		b = append(b, '}')
+	}
+	return append(b, ']')
 }
 
 // appendSnapshot appends a snapshot as GET /v1/snapshots/{id} answers it.

@@ -111,7 +111,7 @@ func TestSpecificationHasTheRoutes(t *testing.T) {
 		if route.Method == http.MethodHead {
 			continue // as GET
 		}
-		path := strings.NewReplacer(":id", "{id}", "*", "{name}").Replace(route.Path)
+		path := strings.NewReplacer(":id", "{id}", ":name", "{name}", "*", "{name}").Replace(route.Path)
 		routed = append(routed, route.Method+" "+path)
 	}
 	sort.Strings(specified)
@@ -152,6 +152,7 @@ func TestSpecificationHasTheFields(t *testing.T) {
 		{"limits", schemas["Limits"].Value, limitFields},
 		{"network", schemas["Network"].Value, networkFields},
 		{"rule", schemas["NetworkRule"].Value, ruleFields},
+		{"injection", schemas["Injection"].Value, injectionFields},
 		{"artifacts", request.Properties["artifacts"].Value, artifactFields},
 	} {
 		var specified []string

@@ -28,6 +28,7 @@ type runCommand struct {
 	Stdin      string            `help:"File that is the program's standard input; - for this command's own." placeholder:"FILE"`
 	Env        map[string]string `help:"Environment variable of the program." placeholder:"NAME=VALUE"`
 	Allow      []string          `help:"Host that fetch may reach, as api.example.com, *.example.com, example.com:8443; repeatable." placeholder:"HOST"`
+	Secret     map[string]string `help:"Variable of this command's environment whose value requests to a host carry as Authorization: Bearer; the program does not see it. Repeatable." placeholder:"HOST=VARIABLE"`
 	Limit      map[string]string `help:"Limit: cpu, wall (durations), memory, output, files (sizes), subrequests, operations (numbers)." placeholder:"NAME=VALUE"`
 	Artifacts  string            `help:"Directory in which to keep the files that the program writes to /artifacts." placeholder:"DIR" type:"path"`
 	Keep       []string          `help:"Pattern of the files to keep, instead of /artifacts/**." placeholder:"GLOB"`
@@ -72,7 +73,7 @@ func (cmd *runCommand) run(ctx context.Context, c console) (err error) {
 	needed, _ := guestOf(request.Language) // one of the flag's, or a file's
 	artifacts := &folder{path: cmd.Artifacts}
 	defaults, caps := cmd.limits()
-	h, err := newHost(&cmd.engineSettings, []guest{needed}, artifacts, execution.Config{Defaults: defaults, Caps: caps}, newLog(c.err, cmd.level()))
+	h, err := newHost(&cmd.engineSettings, []guest{needed}, artifacts, execution.Config{Defaults: defaults, Caps: caps, Secrets: environmentSecrets{}}, newLog(c.err, cmd.level()))
 	if err != nil {
 		return err
 	}
@@ -253,7 +254,18 @@ func (cmd *runCommand) request(c console) (*execution.Request, error) {
 			}
 			rule = execution.NetworkRule{Host: host[:i], Ports: []int{port}}
 		}
+		if variable, ok := cmd.Secret[host]; ok {
+			rule.Inject = []execution.Injection{{Header: "Authorization", Secret: variable, Format: "Bearer {}"}}
+		}
 		r.Network.Allow = append(r.Network.Allow, rule)
+	}
+	for host, variable := range cmd.Secret {
+		if !slices.Contains(cmd.Allow, host) {
+			return nil, usageError{fmt.Errorf("--secret: %s is not a host of --allow", host)}
+		}
+		if os.Getenv(variable) == "" {
+			return nil, usageError{fmt.Errorf("--secret: the environment has no variable %s", variable)}
+		}
 	}
 	return r, cmd.setLimits(&r.Limits)
 }

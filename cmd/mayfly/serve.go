@@ -80,8 +80,12 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		log.Warn("executions were under way when the server last stopped", "count", n)
 	}
 
+	secrets, err := cmd.openSecrets(records)
+	if err != nil {
+		return err
+	}
 	defaults, caps := cmd.limits()
-	h, err := newHost(&cmd.engineSettings, cmd.guests(), artifacts, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep}, log)
+	h, err := newHost(&cmd.engineSettings, cmd.guests(), artifacts, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep, Secrets: secrets}, log)
 	if err != nil {
 		return err
 	}
@@ -92,7 +96,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
 	server, err := api.New(api.Options{
-		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions,
+		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions, Secrets: secrets,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
 		Registry: newRegistry(h.runtime, sessions), Log: log, Version: version,

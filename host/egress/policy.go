@@ -20,6 +20,11 @@ type Rule struct {
 	Host    string
 	Ports   []int    // nil: 80 and 443
 	Methods []string // nil: all
+	// Inject is what is added to requests that the rule lets out, from secrets
+	// that the guest never sees. Requests by http are then refused, unless
+	// AllowHTTP is set: their headers are for everyone on the way to read.
+	Inject    []Injection
+	AllowHTTP bool
 }
 
 // MaxRules is how many rules a policy may have.
@@ -28,12 +33,12 @@ const MaxRules = 1000
 // A RuleError names the rule and the field that Compile could not take.
 type RuleError struct {
 	Index int
-	Field string // host, ports or methods
+	Field string // host, ports, methods, or inject/0/header and so on
 	Err   error
 }
 
 func (e *RuleError) Error() string {
-	return fmt.Sprintf("network.allow[%d].%s: %v", e.Index, e.Field, e.Err)
+	return fmt.Sprintf("network.allow[%d].%s: %v", e.Index, strings.NewReplacer("inject/", "inject[", "/", "].").Replace(e.Field), e.Err)
 }
 
 func (e *RuleError) Unwrap() error { return e.Err }
@@ -53,6 +58,8 @@ type rule struct {
 	block   netip.Prefix
 	ports   []uint16
 	methods []string
+	inject  []Injection
+	http    bool // may inject into requests without TLS
 }
 
 // Compile makes a policy for URLs whose connections this guard will judge.
@@ -84,6 +91,9 @@ func (g *Guard) Compile(rules []Rule) (*Policy, error) {
 				return nil, &RuleError{i, "methods", fmt.Errorf("%q is not a method", method)}
 			}
 			c.methods = append(c.methods, strings.ToUpper(method))
+		}
+		if field, err := c.compileInject(r); err != nil {
+			return nil, &RuleError{i, field, err}
 		}
 		p.rules = append(p.rules, c)
 	}
@@ -159,7 +169,16 @@ func (c *rule) matchesHost(name string, addr netip.Addr) bool {
 // # Errors
 //
 // A [*Refusal], or an error that unwraps to [ErrURL].
-func (p *Policy) Check(method string, u *url.URL) error { return p.check(method, false, u) }
+func (p *Policy) Check(method string, u *url.URL) error {
+	_, err := p.check(method, false, u)
+	return err
+}
+
+// Admit judges a request as Check does, and says what is to be added to it
+// before it leaves. That holds for this hop alone.
+func (p *Policy) Admit(method string, u *url.URL) ([]Injection, error) {
+	return p.check(method, false, u)
+}
 
 // CheckHost judges a URL's host and port alone, before its request is known: by
 // whether there is any request that Check would allow to go there.
@@ -167,15 +186,18 @@ func (p *Policy) Check(method string, u *url.URL) error { return p.check(method,
 // # Errors
 //
 // As of Check.
-func (p *Policy) CheckHost(u *url.URL) error { return p.check("", true, u) }
+func (p *Policy) CheckHost(u *url.URL) error {
+	_, err := p.check("", true, u)
+	return err
+}
 
-func (p *Policy) check(method string, anyMethod bool, u *url.URL) error {
+func (p *Policy) check(method string, anyMethod bool, u *url.URL) ([]Injection, error) {
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return &URLError{u.Redacted(), "the scheme is not http or https"}
+		return nil, &URLError{u.Redacted(), "the scheme is not http or https"}
 	}
 	name, addr, err := parseHost(u.Hostname())
 	if err != nil {
-		return &URLError{u.Redacted(), err.Error()}
+		return nil, &URLError{u.Redacted(), err.Error()}
 	}
 	port := uint16(80)
 	if u.Scheme == "https" {
@@ -184,7 +206,7 @@ func (p *Policy) check(method string, anyMethod bool, u *url.URL) error {
 	if s := u.Port(); s != "" {
 		n, err := strconv.ParseUint(s, 10, 16)
 		if err != nil {
-			return &URLError{u.Redacted(), "the port is out of range"}
+			return nil, &URLError{u.Redacted(), "the port is out of range"}
 		}
 		port = uint16(n)
 	}
@@ -196,7 +218,7 @@ func (p *Policy) check(method string, anyMethod bool, u *url.URL) error {
 		return &Refusal{Host: shown, Port: port, Reason: reason, Hint: hint}
 	}
 	if p == nil || len(p.rules) == 0 {
-		return refuse("the request opens no network", "add "+hintRule(shown, port)+" to network.allow")
+		return nil, refuse("the request opens no network", "add "+hintRule(shown, port)+" to network.allow")
 	}
 	var byHost, byPort *rule
 	for i := range p.rules {
@@ -216,20 +238,24 @@ func (p *Policy) check(method string, anyMethod bool, u *url.URL) error {
 		// says of it already can be answered sooner.
 		if addr.IsValid() {
 			if kind := p.guard.refusal(addr); kind != "" {
-				return addressRefusal(shown, port, kind)
+				return nil, addressRefusal(shown, port, kind)
 			}
 		}
-		return nil
+		if len(r.inject) > 0 && u.Scheme == "http" && !r.http {
+			return nil, refuse("the rule adds a secret, which the URL would send in the clear",
+				fmt.Sprintf("use https, or set allow_http in the rule for %s in network.allow", r.host))
+		}
+		return r.inject, nil
 	}
 	switch {
 	case byPort != nil:
-		return refuse("no rule for this host has the method "+method,
+		return nil, refuse("no rule for this host has the method "+method,
 			fmt.Sprintf("add %q to methods of the rule for %s in network.allow", method, byPort.host))
 	case byHost != nil:
-		return refuse("no rule for this host has the port",
+		return nil, refuse("no rule for this host has the port",
 			fmt.Sprintf("add %d to ports of the rule for %s in network.allow (without ports a rule means 80 and 443)", port, byHost.host))
 	}
-	return refuse("no rule matches the host", "add "+hintRule(shown, port)+" to network.allow")
+	return nil, refuse("no rule matches the host", "add "+hintRule(shown, port)+" to network.allow")
 }
 
 // hintRule is the rule that would open a host, as JSON.

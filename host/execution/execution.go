@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"mayfly/host/egress"
 	"mayfly/runtime/isolate"
 )
 
@@ -59,7 +60,14 @@ type NetworkRule struct {
 	Host    string   // example.com, *.example.com, *, an address, or a CIDR block
 	Ports   []int    // nil: 80 and 443
 	Methods []string // nil: all
+	// Inject adds secrets of the tenant to requests that the rule lets out. The
+	// program sees nothing of them.
+	Inject    []Injection `json:",omitempty"`
+	AllowHTTP bool        `json:",omitempty"` // injects without TLS too
 }
+
+// An Injection says where a secret goes; see egress.Injection.
+type Injection = egress.Injection
 
 // An Outcome is how an execution ended: exactly one of the runtime's list.
 type Outcome = isolate.Outcome

@@ -250,6 +250,7 @@ func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 				Limits: fetch.Limits{Subrequests: b.limits.Subrequests, Open: b.limits.Operations},
 				Settle: iso.Settle,
 				Bodies: b.cell.bodies(),
+				Secret: b.secret,
 			})
 		}
 		b.network.Start(o, id, in)

@@ -31,6 +31,7 @@ type Config struct {
 	// Empty: TypeScript is transformed in this process, which a hostile
 	// source can then stall or end.
 	Transformer []string
+	Secrets     Secrets       // nil: no rule can inject any
 	Keep        time.Duration // how long artifacts are kept; 0: for ever
 	Artifacts   ArtifactLimits
 	Log         *slog.Logger // nil: slog.Default()
@@ -40,6 +41,12 @@ type Config struct {
 type Objects interface {
 	Put(ctx context.Context, key string, body io.Reader, options storage.PutOptions) (storage.Object, error)
 	Get(ctx context.Context, key string, options storage.GetOptions) (*storage.Content, error)
+}
+
+// Secrets keeps the secrets of tenants; *secret.Store is one.
+type Secrets interface {
+	// Value opens a secret; [secret.ErrNotFound] if there is none.
+	Value(ctx context.Context, tenant, name string) (string, error)
 }
 
 // A Language is what executions can be written in.
@@ -247,7 +254,7 @@ func (s *Service) policy(r *Request) (*egress.Policy, error) {
 	}
 	rules := make([]egress.Rule, len(r.Network.Allow))
 	for i, a := range r.Network.Allow {
-		rules[i] = egress.Rule{Host: a.Host, Ports: a.Ports, Methods: a.Methods}
+		rules[i] = egress.Rule{Host: a.Host, Ports: a.Ports, Methods: a.Methods, Inject: a.Inject, AllowHTTP: a.AllowHTTP}
 	}
 	p, err := s.guard.Compile(rules)
 	var wrong *egress.RuleError
@@ -296,6 +303,8 @@ func (s *Service) Validate(r *Request) error {
 		invalid("/entrypoint", "%q is not among files", r.Entrypoint)
 	}
 	if _, err := s.policy(r); err != nil {
+		errs = append(errs, err)
+	} else if err := s.checkSecrets(r); err != nil {
 		errs = append(errs, err)
 	}
 	for i, glob := range r.Artifacts {

@@ -107,17 +107,24 @@ func (s *Session) release() {
 func (x *exchange) roundTrips() (_ *http.Response, redirected bool, err error) {
 	s, r := x.session, x.request
 	for hops := 0; ; hops++ {
-		if err := s.options.Policy.Check(r.method, r.url); err != nil {
+		inject, err := s.options.Policy.Admit(r.method, r.url)
+		if err != nil {
 			return nil, false, err
 		}
 		if err := s.spend(r.size()); err != nil {
 			return nil, false, err
 		}
 		x.watchdog.arm(s.client.config.HeaderTimeout, "the response")
-		response, err := s.pool.transport.RoundTrip(x.httpRequest())
+		h := x.httpRequest()
+		hidden, err := s.inject(x.ctx, h, inject)
 		if err != nil {
 			return nil, false, err
 		}
+		response, err := s.pool.transport.RoundTrip(h)
+		if err != nil {
+			return nil, false, err
+		}
+		hide(response, hidden)
 		x.watchdog.disarm()
 		s.countIngress(headerSize(response.Header) + int64(len(response.Status)) + 15)
 

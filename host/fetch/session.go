@@ -33,6 +33,9 @@ type Options struct {
 	// Bodies is the last handle of a body that the guest may still know of, from
 	// sessions before this one.
 	Bodies uint32
+	// Secret answers the value of a secret that the policy adds to requests;
+	// nil: there are none. Its errors are for the guest to see.
+	Secret func(ctx context.Context, name string) (string, error)
 }
 
 // Usage is what a session used so far.
