@@ -28,11 +28,11 @@ type sandbox struct {
 	modules modules
 	output  output
 	system  *system.System
-	wasi    *wasi.System           // nil for guests that have no use for it
-	iso     *isolate.Isolate       // from its start on
-	policy  *egress.Policy         // nil refuses everything
-	network *fetch.Session         // made when first used
-	timers  map[uint32]*time.Timer // by operation
+	wasi    *wasi.System     // nil for guests that have no use for it
+	iso     *isolate.Isolate // from its start on
+	policy  *egress.Policy   // nil refuses everything
+	network *fetch.Session   // made when first used
+	timers  timers
 
 	value    value
 	displays displays
@@ -89,9 +89,7 @@ func (b *sandbox) close() {
 	if b.network != nil {
 		b.network.Close()
 	}
-	for _, t := range b.timers {
-		t.Stop()
-	}
+	b.timers.close()
 }
 
 // emit passes an event to who listens, after the output that came before it.
@@ -238,10 +236,7 @@ func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 	case op.Sleep:
 		r := op.NewReader(in)
 		delay := time.Duration(min(max(r.F64(), 0), maxSleep) * float64(time.Millisecond))
-		if b.timers == nil {
-			b.timers = map[uint32]*time.Timer{}
-		}
-		b.timers[id] = time.AfterFunc(delay, func() { iso.Settle(id, true, nil) })
+		b.timers.start(iso, id, delay)
 	case op.Fetch, op.BodyRead, op.BodyWrite, op.Connect, op.Websocket, op.WebsocketSend, op.WebsocketReceive, op.WebsocketClose:
 		if b.network == nil {
 			b.network = b.service.client.NewSession(fetch.Options{
@@ -260,15 +255,12 @@ func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 }
 
 // Settled implements isolate.Host.
-func (b *sandbox) Settled(id uint32) { delete(b.timers, id) }
+func (b *sandbox) Settled(uint32) {}
 
 // cancel drops a pending operation, which may have settled meanwhile.
 func (b *sandbox) cancel(iso *isolate.Isolate, id uint32) {
 	iso.Forget(id)
-	if t := b.timers[id]; t != nil {
-		t.Stop()
-		delete(b.timers, id)
-	} else if b.network != nil {
+	if !b.timers.stop(id) && b.network != nil {
 		b.network.Cancel(id)
 	}
 }
