@@ -55,6 +55,7 @@ type Options struct {
 	Objects  storage.Objects // where artifacts are
 	Sessions Sessions        // nil: there are none
 	Secrets  Secrets         // nil: there are none
+	Buckets  Buckets         // nil: there are none
 
 	// Listen is the address to bind, host:port; empty means 127.0.0.1:8787,
 	// port 0 a free one. An address that is not loopback needs RequireKeys.

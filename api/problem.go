@@ -54,6 +54,9 @@ const (
 	idempotencyInUse   problemKind = "idempotency-key-in-use"
 	unusableState      problemKind = "unusable-state"
 	restarted          problemKind = "session-restarted"
+	bucketNotEmpty     problemKind = "bucket-not-empty"
+	bucketConfigured   problemKind = "bucket-configured"
+	tooManyBuckets     problemKind = "too-many-buckets"
 	tooLarge           problemKind = "too-large"
 	bodyTimeout        problemKind = "body-timeout"
 	unsupportedMedia   problemKind = "unsupported-media-type"
@@ -83,6 +86,9 @@ var problemKinds = map[problemKind]struct {
 	idempotencyInUse:  {http.StatusConflict, "A request with this idempotency key is in flight"},
 	unusableState:     {http.StatusConflict, "The stored state can't be used here"},
 	restarted:         {http.StatusConflict, "The session was restarted"},
+	bucketNotEmpty:    {http.StatusConflict, "The bucket is not empty"},
+	bucketConfigured:  {http.StatusConflict, "The bucket is not the API's to delete"},
+	tooManyBuckets:    {http.StatusConflict, "There are too many buckets"},
 	tooLarge:          {http.StatusRequestEntityTooLarge, "The body is too large"},
 	unsupportedMedia:  {http.StatusUnsupportedMediaType, "The body's media type is not supported"},
 	idempotencyReused: {http.StatusUnprocessableEntity, "The idempotency key was used for another request"},

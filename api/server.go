@@ -248,6 +248,10 @@ func (s *Server) routes() {
 	get("/v1/executions/:id/events", s.authenticated(s.getEvents))
 	get("/v1/executions/:id/artifacts", s.authenticated(s.listArtifacts))
 	get("/v1/executions/:id/artifacts/*", s.getArtifact)
+	get("/v1/buckets", s.authenticated(s.withBuckets(s.listBuckets)))
+	get("/v1/buckets/:name", s.authenticated(s.withBuckets(s.getBucket)))
+	e.PUT("/v1/buckets/:name", s.counted(s.authenticated(s.withBuckets(s.putBucket))))
+	e.DELETE("/v1/buckets/:name", s.counted(s.authenticated(s.withBuckets(s.deleteBucket))))
 	for _, route := range s.sessionRoutes() {
 		handler := s.counted(s.authenticated(s.withSessions(route.handler)))
 		e.Add(route.method, route.path, handler)

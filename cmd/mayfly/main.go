@@ -29,6 +29,7 @@ type commands struct {
 	Guests  guestsCommand  `cmd:"" help:"Prepare the guests, and list them."`
 	Keys    keysCommand    `cmd:"" help:"Create, list and revoke API keys."`
 	Secrets secretsCommand `cmd:"" help:"Set, list and delete secrets, which programs use without seeing them."`
+	Buckets bucketsCommand `cmd:"" help:"Create, list and delete buckets."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force, and where each value comes from."`
 	Version versionCommand `cmd:"" help:"Print versions."`
 

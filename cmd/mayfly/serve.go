@@ -69,6 +69,11 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
+	buckets, err := cmd.openBuckets(files)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, buckets.Close()) }()
 	secret, err := loadSecret(filepath.Join(cmd.Data, "artifact.secret"))
 	if err != nil {
 		return err
@@ -96,7 +101,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
 	server, err := api.New(api.Options{
-		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions, Secrets: secrets,
+		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions, Secrets: secrets, Buckets: buckets,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
 		Registry: newRegistry(h.runtime, sessions), Log: log, Version: version,
