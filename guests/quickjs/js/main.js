@@ -22,6 +22,7 @@ import "mayfly:streams";
 import "mayfly:blob";
 import "mayfly:form-data";
 import "mayfly:fetch";
+import "mayfly:html-rewriter";
 import "mayfly:navigator";
 import "mayfly:clone";
 import "mayfly:buffer";
