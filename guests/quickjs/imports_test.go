@@ -107,7 +107,7 @@ func FuzzImports(f *testing.F) {
 func TestTake(t *testing.T) {
 	in, m := newFake(t)
 	copy(in.memory, "abcdefgh")
-	stack := []uint64{uint64(op.Digest) + 1, 0, 8, 100, 10}
+	stack := []uint64{uint64(op.CryptoHash), 0, 8, 100, 10}
 	importCall(in, stack)
 	if int32(stack[0]) != 16 {
 		t.Fatalf("length %d", int32(stack[0]))
@@ -121,7 +121,7 @@ func TestTake(t *testing.T) {
 		t.Fatalf("a second take: %v", stop)
 	}
 	// An answer is not taken outside of memory.
-	stack = []uint64{uint64(op.Digest) + 1, 0, 8, 100, 10}
+	stack = []uint64{uint64(op.CryptoHash), 0, 8, 100, 10}
 	importCall(in, stack)
 	stack[0] = uint64(len(in.memory) - 15)
 	if stop := caught(func() { importTake(in, stack) }); stop == nil || !errors.Is(stop, ErrProtocol) {

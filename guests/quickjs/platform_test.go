@@ -1,11 +1,11 @@
 package quickjs
 
 import (
-	"crypto/md5"
+	"crypto"
 	"crypto/rand"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
+	_ "crypto/sha1" // registers itself, as the others do
+	_ "crypto/sha256"
+	_ "crypto/sha512"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -70,9 +70,13 @@ func (p *platform) Call(number uint32, in, out []byte) ([]byte, bool) {
 		random := make([]byte, r.U32())
 		rand.Read(random)
 		return append(out[:0], random...), true
-	case op.Digest:
-		name, data := r.Str(), r.Bytes()
-		w.Raw(digestOf(name, data))
+	case op.CryptoHash: // in one part
+		h := crypto.Hash(r.U8()).New()
+		r.U8()
+		r.Bytes()
+		r.Bytes()
+		h.Write(r.Rest())
+		w.Raw(h.Sum(nil))
 	case op.Stdin:
 		w.Raw([]byte(p.stdin))
 	case op.BodyCancel:
@@ -106,25 +110,6 @@ func (p *platform) Call(number uint32, in, out []byte) ([]byte, bool) {
 		return op.EncodeError(&op.ErrorRecord{Name: "Error", Code: code, Message: code}), false
 	}
 	return w.Message(), true
-}
-
-func digestOf(name string, data []byte) []byte {
-	switch name {
-	case "SHA-1":
-		sum := sha1.Sum(data)
-		return sum[:]
-	case "SHA-256":
-		sum := sha256.Sum256(data)
-		return sum[:]
-	case "SHA-384":
-		sum := sha512.Sum384(data)
-		return sum[:]
-	case "SHA-512":
-		sum := sha512.Sum512(data)
-		return sum[:]
-	}
-	sum := md5.Sum(data)
-	return sum[:]
 }
 
 // ---- files

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"mayfly/host/crypto"
 	"mayfly/host/egress"
 	"mayfly/host/fetch"
 	"mayfly/host/op"
@@ -28,6 +29,7 @@ type sandbox struct {
 	modules modules
 	output  output
 	system  *system.System
+	crypto  *crypto.Crypto   // made when first used
 	wasi    *wasi.System     // nil for guests that have no use for it
 	iso     *isolate.Isolate // from its start on
 	policy  *egress.Policy   // nil refuses everything
@@ -64,7 +66,7 @@ func newSandbox(s *Service, l *language, r *Request, limits Limits, c *Cell, bas
 		service: s, language: l, request: r, limits: limits, cell: c, listener: listener,
 		files: c.tree(base, limits),
 	}
-	b.system = system.New(system.Options{Uptime: c.uptime(), Pause: func() { b.iso.Yield() }})
+	b.system = system.New(system.Options{Uptime: c.uptime()})
 	b.output.limit = limits.OutputBytes
 	if listener != nil {
 		b.output.pass = b.passOutput
@@ -213,9 +215,17 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 		if handle := r.U32(); b.network != nil {
 			b.network.CancelBody(handle)
 		}
-	case op.Random, op.Clock, op.Digest:
+	case op.Random, op.Clock:
 		var answer []byte
 		if answer, err = b.system.Call(o, in, out); err == nil {
+			return answer, true
+		}
+	case op.CryptoHash, op.CryptoCipher, op.CryptoSign, op.CryptoDerive, op.CryptoKey, op.CryptoGenerate:
+		if b.crypto == nil {
+			b.crypto = crypto.New(crypto.Options{Pause: iso.Yield})
+		}
+		var answer []byte
+		if answer, err = b.crypto.Call(o, in, out); err == nil {
 			return answer, true
 		}
 	default:

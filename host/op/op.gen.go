@@ -44,11 +44,6 @@ const (
 	//	in:  nothing
 	//	out: f64 unix milliseconds, f64 milliseconds since the isolate started
 	Clock Op = 8
-	// Digest.
-	//
-	//	in:  str algorithm (SHA-1, SHA-256, SHA-384, SHA-512, MD5), bytes
-	//	out: the digest, without a length
-	Digest Op = 9
 	// Cancel: drops a pending asynchronous operation: it will not settle; unknown ids are ignored.
 	//
 	//	in:  u32 id
@@ -114,6 +109,36 @@ const (
 	//	in:  u32 handle
 	//	out: nothing
 	BodyCancel Op = 30
+	// CryptoHash: a part of a digest, or a whole one.
+	//
+	//	in:  u8 hash (as Go's crypto.Hash numbers them), u8 flags (1 finish, 2 HMAC), bytes key (of HMAC), bytes state (of before, or empty), the data without a length
+	//	out: the state, or the digest if finished, without a length
+	CryptoHash Op = 32
+	// CryptoCipher: data and room are overwritten.
+	//
+	//	in:  u8 algorithm (1 CTR, 2 CBC, 3 CBC unpadded, 4 GCM, 5 GCM's key stream, 6 KW, 7 ECB unpadded, 8 RSA-OAEP), u8 direction (0 encrypt, 1 decrypt), bytes key, bytes iv, u32 parameter (CTR: bits of the counter; GCM: bytes of the tag; its key stream: first block; OAEP: hash), bytes additional data or label, the data without a length, 16 bytes of room
+	//	out: the result, without a length
+	CryptoCipher Op = 33
+	// CryptoSign.
+	//
+	//	in:  u8 verify, u8 scheme (1 HMAC, 2 RSASSA-PKCS1-v1_5, 3 RSA-PSS, 4 ECDSA as in IEEE P1363, 5 ECDSA as in ASN.1, 6 Ed25519), u8 hash, u32 bytes of salt, u8 kind of key, bytes key, bytes signature (empty unless verified), the data without a length
+	//	out: the signature without a length, or u8 1 if it is right, 0 if not
+	CryptoSign Op = 34
+	// CryptoDerive.
+	//
+	//	in:  u8 algorithm; 1 PBKDF2: u8 hash, u32 iterations, u32 bytes, bytes password, bytes salt; 2 HKDF: u8 hash, u32 bytes, bytes key, bytes salt, bytes info; 3 scrypt: u32 N, u32 r, u32 p, u32 bytes, bytes password, bytes salt, 128·r·(N+p+2) bytes that are overwritten; 4 ECDH: u8 kind, bytes private key, bytes public key
+	//	out: the bytes, without a length
+	CryptoDerive Op = 35
+	// CryptoKey: kinds: 1 RSA, 2 P-256, 3 P-384, 4 P-521, 5 Ed25519, 6 X25519, 7 oct (jwk only).
+	//
+	//	in:  u8 function; 1 import: u8 kind (0 any), u8 format (0 raw, 1 pkcs8, 2 spki, 3 jwk, 4 pkcs1, 5 sec1), then the key without a length, or for jwk list<str name, str value>; 2 export: u8 kind, u8 private, u8 format, bytes key; 3 public key of: u8 kind, bytes private key
+	//	out: 1: u8 kind, u8 private, u32 bits, bytes public exponent (RSA), bytes key; 2: the key without a length, or the list; 3: the key without a length
+	CryptoKey Op = 36
+	// CryptoGenerate.
+	//
+	//	in:  u8 kind, u32 bits (RSA), bytes public exponent (RSA)
+	//	out: bytes private key, bytes public key
+	CryptoGenerate Op = 37
 )
 
 // The asynchronous operations.
@@ -198,7 +223,6 @@ var opNames = map[Op]string{
 	Load:             "load",
 	Random:           "random",
 	Clock:            "clock",
-	Digest:           "digest",
 	Cancel:           "cancel",
 	Stdin:            "stdin",
 	Display:          "display",
@@ -212,6 +236,12 @@ var opNames = map[Op]string{
 	FSCopy:           "fs_copy",
 	FSTruncate:       "fs_truncate",
 	BodyCancel:       "body_cancel",
+	CryptoHash:       "crypto_hash",
+	CryptoCipher:     "crypto_cipher",
+	CryptoSign:       "crypto_sign",
+	CryptoDerive:     "crypto_derive",
+	CryptoKey:        "crypto_key",
+	CryptoGenerate:   "crypto_generate",
 	Sleep:            "sleep",
 	Fetch:            "fetch",
 	BodyRead:         "body_read",

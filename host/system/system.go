@@ -1,18 +1,12 @@
 // Package system answers the small synchronous operations that need nothing of
-// an execution's policy: randomness, clocks and digests.
+// an execution's policy: randomness and clocks.
 package system
 
 import (
-	"crypto/md5"
 	"crypto/rand"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"strings"
 	"time"
 
 	"mayfly/host/op"
@@ -31,9 +25,6 @@ type Options struct {
 	Random io.Reader        // cryptographically strong; default crypto/rand
 	Now    func() time.Time // with a monotonic reading; default time.Now
 	Uptime time.Duration    // what the clock shows at first that counts from the start
-	// Pause is called between parts of a long digest, of about a millisecond
-	// each, so that limits hold: it may panic to end the guest.
-	Pause func()
 }
 
 // A System answers for one isolate, whose life begins when it is made. It is
@@ -51,24 +42,18 @@ func New(options Options) *System {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	if options.Pause == nil {
-		options.Pause = func() {}
-	}
 	return &System{options: options, start: options.Now().Add(-options.Uptime)}
 }
 
-// Errors that are the guest's fault.
-var (
-	ErrTooManyBytes = errors.New("more random bytes than 65536 are asked for at once")
-	ErrAlgorithm    = errors.New("unknown digest algorithm")
-)
+// ErrTooManyBytes is the guest's fault.
+var ErrTooManyBytes = errors.New("more random bytes than 65536 are asked for at once")
 
-// Call answers the operations random, clock and digest. The answer is appended
+// Call answers the operations random and clock. The answer is appended
 // to out[:0] if it fits there, else allocated; nothing of in is kept.
 //
 // # Errors
 //
-// [ErrTooManyBytes], [ErrAlgorithm], [op.ErrMessage] if in can't be read or the
+// [ErrTooManyBytes], [op.ErrMessage] if in can't be read or the
 // operation is none of these, or what Options.Random fails with.
 func (s *System) Call(o op.Op, in, out []byte) ([]byte, error) {
 	r, w := op.NewReader(in), op.NewWriter(out)
@@ -98,23 +83,6 @@ func (s *System) Call(o op.Op, in, out []byte) ([]byte, error) {
 		w.F64(coarse(time.Duration(now.UnixNano())))
 		w.F64(coarse(now.Sub(s.start)))
 		return w.Message(), nil
-	case op.Digest:
-		algorithm, data := r.Str(), r.Bytes()
-		if err := r.Done(); err != nil {
-			return nil, err
-		}
-		h, err := newHash(algorithm)
-		if err != nil {
-			return nil, err
-		}
-		const part = 512 << 10
-		for len(data) > part {
-			h.Write(data[:part])
-			data = data[part:]
-			s.options.Pause()
-		}
-		h.Write(data)
-		return h.Sum(out[:0]), nil
 	}
 	return nil, op.ErrMessage
 }
@@ -123,21 +91,4 @@ func (s *System) Call(o op.Op, in, out []byte) ([]byte, error) {
 func coarse(d time.Duration) float64 {
 	// Whole tenths are divided last, so that they are the nearest numbers.
 	return float64(d/Resolution) / float64(time.Millisecond/Resolution)
-}
-
-// newHash finds an algorithm by its name in Web Crypto (case does not matter).
-func newHash(algorithm string) (hash.Hash, error) {
-	switch {
-	case strings.EqualFold(algorithm, "SHA-256"):
-		return sha256.New(), nil
-	case strings.EqualFold(algorithm, "SHA-1"):
-		return sha1.New(), nil
-	case strings.EqualFold(algorithm, "SHA-384"):
-		return sha512.New384(), nil
-	case strings.EqualFold(algorithm, "SHA-512"):
-		return sha512.New(), nil
-	case strings.EqualFold(algorithm, "MD5"):
-		return md5.New(), nil
-	}
-	return nil, ErrAlgorithm
 }

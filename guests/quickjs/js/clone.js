@@ -1,9 +1,10 @@
 // What structuredClone does with the platform's objects that are written in
-// JavaScript, after HTML (§2.7): blobs and files are serializable, all others
-// are not. Those that could be transferred (streams) can't be here: there is
+// JavaScript, after HTML (§2.7): blobs, files and keys are serializable, all
+// others are not. Those that could be transferred (streams) can't be here: there is
 // nowhere to send them.
 import { DOMException, Set } from "mayfly:intrinsics";
 import native from "mayfly:native";
+import { cloneKey, isCryptoKey } from "mayfly:crypto-key";
 import { adoptBlob, blobBytes, blobType, cloneFile, isBlob, isFile } from "mayfly:blob";
 import { ObjectGetPrototypeOf, SetPrototypeAdd, SetPrototypeHas, SymbolToStringTag } from "mayfly:primordials";
 
@@ -19,6 +20,7 @@ native.setCloneHooks({
   __proto__: null,
   clone(object) {
     if (isFile(object)) return cloneFile(object);
+    if (isCryptoKey(object)) return cloneKey(object);
     if (isBlob(object)) return adoptBlob(blobBytes(object), blobType(object));
     for (let p = ObjectGetPrototypeOf(object); p !== null; p = ObjectGetPrototypeOf(p)) {
       if (SetPrototypeHas(platform, p)) throw new DOMException(`${p[SymbolToStringTag]} object could not be cloned.`, "DataCloneError");

@@ -1,74 +1,21 @@
-// Web Crypto, first part: getRandomValues, randomUUID and subtle.digest. The
-// rest of SubtleCrypto comes with keys, in a later milestone; its methods are
-// missing, so that feature tests answer truly.
+// Crypto (Web Crypto, section 10), and its random numbers.
 import { DOMException, TypeError } from "mayfly:intrinsics";
-import { Writer, call } from "mayfly:host";
-import { DIGEST, RANDOM } from "mayfly:op.gen";
+import { bytesOf } from "mayfly:crypto-bytes";
+import { random, randomInto } from "mayfly:crypto-host";
+import { SubtleCrypto, subtle } from "mayfly:crypto-subtle";
 import { defineInterface, expose, requireArguments } from "mayfly:interface";
-import { isAnyArrayBuffer, isDataView } from "mayfly:types";
-import {
-  ArrayBufferIsView, DataViewPrototypeGetBuffer, DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, PromiseReject, PromiseResolve,
-  StringPrototypeToUpperCase, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetTag,
-  TypedArrayPrototypeSet,
-} from "mayfly:primordials";
+import { isDataView } from "mayfly:types";
+import { TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag } from "mayfly:primordials";
 
 const QUOTA = 65536;
-const IntrinsicUint8Array = Uint8Array;
-
-// bytesOf answers a view of a BufferSource's bytes, undefined for other values.
-export function bytesOf(source) {
-  if (TypedArrayPrototypeGetTag(source) === "Uint8Array") return source;
-  if (ArrayBufferIsView(source)) {
-    return isDataView(source)
-      ? new IntrinsicUint8Array(DataViewPrototypeGetBuffer(source), DataViewPrototypeGetByteOffset(source), DataViewPrototypeGetByteLength(source))
-      : new IntrinsicUint8Array(TypedArrayPrototypeGetBuffer(source), TypedArrayPrototypeGetByteOffset(source), TypedArrayPrototypeGetByteLength(source));
-  }
-  return isAnyArrayBuffer(source) ? new IntrinsicUint8Array(source) : undefined;
-}
-
-const random = (n) => call(RANDOM, new Writer(4).u32(n).done());
-
-// digest is the synchronous form, for node:crypto and the rest.
-export const digest = (algorithm, bytes) => call(DIGEST, new Writer(64).str(algorithm).bytes(bytes).done());
 
 let internal = true;
-
-export class SubtleCrypto {
-  #brand;
-  constructor() {
-    if (!internal) throw new TypeError("Illegal constructor");
-  }
-
-  // Takes its input when it is called, as the standard asks. Promises are made
-  // by hand: an async function would ask Promise.prototype.
-  digest(algorithm, data) {
-    try {
-      this.#brand;
-      requireArguments(arguments.length, 2, "SubtleCrypto.digest");
-      const name = StringPrototypeToUpperCase(`${algorithm !== null && typeof algorithm === "object" ? algorithm.name : algorithm}`);
-      const bytes = bytesOf(data);
-      if (bytes === undefined) throw new TypeError("SubtleCrypto.digest: data is not an ArrayBuffer or a view of one");
-      switch (name) {
-        // MD5 is not in the standard; workers have it.
-        case "SHA-1": case "SHA-256": case "SHA-384": case "SHA-512": case "MD5": break;
-        default: throw new DOMException("Unrecognized name.", "NotSupportedError");
-      }
-      const result = digest(name, bytes);
-      const copy = new IntrinsicUint8Array(TypedArrayPrototypeGetByteLength(result));
-      TypedArrayPrototypeSet(copy, result);
-      return PromiseResolve(TypedArrayPrototypeGetBuffer(copy));
-    } catch (error) {
-      return PromiseReject(error);
-    }
-  }
-}
-defineInterface(SubtleCrypto);
 
 const hex = [];
 for (let i = 0; i < 256; i++) hex[i] = (i + 256).toString(16).slice(1);
 
 export class Crypto {
-  #subtle = new SubtleCrypto();
+  #subtle = subtle;
   constructor() {
     if (!internal) throw new TypeError("Illegal constructor");
   }
@@ -85,11 +32,10 @@ export class Crypto {
       case "Float16Array": case "Float32Array": case "Float64Array":
         throw new DOMException("The data argument must be an integer-type TypedArray", "TypeMismatchError");
     }
-    const n = TypedArrayPrototypeGetByteLength(array);
-    if (n > QUOTA) {
+    if (TypedArrayPrototypeGetByteLength(array) > QUOTA) {
       throw new DOMException(`The requested length exceeds ${QUOTA} bytes`, "QuotaExceededError");
     }
-    if (n > 0) TypedArrayPrototypeSet(bytesOf(array), random(n));
+    randomInto(bytesOf(array));
     return array;
   }
 
@@ -111,4 +57,6 @@ defineInterface(Crypto);
 export const crypto = new Crypto();
 internal = false;
 
-expose({ Crypto, SubtleCrypto, crypto });
+expose({ Crypto, crypto });
+
+export { SubtleCrypto, bytesOf };

@@ -19,6 +19,7 @@ import "mayfly:abort";
 import "mayfly:performance";
 import "mayfly:crypto";
 import "mayfly:streams";
+import "mayfly:crypto-digest-stream";
 import "mayfly:blob";
 import "mayfly:form-data";
 import "mayfly:fetch";
