@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"mayfly/host/binding"
 	"mayfly/host/egress"
 	"mayfly/runtime/isolate"
 )
@@ -24,6 +25,7 @@ type Request struct {
 	Input      json.RawMessage   // any JSON value; empty means undefined
 	Limits     Limits            // zero fields take the server's defaults; capped by its caps
 	Network    Network           // closed unless a rule opens it
+	Bindings   []Binding         // what the program finds in env, besides its variables
 	Packages   []string          // pure-Python ones: name==version, or ./path of a wheel among Files
 	Artifacts  []string          // globs of files to keep; nil means /artifacts/**
 	Tenant     string            // whose share of the processors it uses
@@ -130,6 +132,7 @@ type Usage struct {
 	EgressBytes  int64
 	IngressBytes int64
 	Subrequests  int
+	Bindings     binding.Usage
 }
 
 // An Event is a part of an execution's story, in order. Exactly one of the

@@ -42,6 +42,8 @@ func (m *modules) resolve(referrer, specifier string) (string, error) {
 	switch {
 	case strings.HasPrefix(specifier, "node:"):
 		return specifier, nil
+	case specifier == "cloudflare:workers" && m.builtin != nil:
+		return "node:cloudflare-workers", nil
 	case m.builtin != nil && m.builtin("node:"+specifier):
 		return "node:" + specifier, nil
 	case strings.HasPrefix(specifier, "file:///"):

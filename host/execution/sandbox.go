@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"mayfly/host/binding"
 	"mayfly/host/crypto"
 	"mayfly/host/egress"
 	"mayfly/host/fetch"
@@ -35,6 +36,10 @@ type sandbox struct {
 	policy  *egress.Policy   // nil refuses everything
 	network *fetch.Session   // made when first used
 	timers  timers
+
+	entries  []binding.Entry     // what env has, in the order of their handles
+	bindings *binding.Session    // made when first used
+	fetchers map[uint32]*fetcher // those of entries, by handle
 
 	value    value
 	displays displays
@@ -90,6 +95,9 @@ func newSandbox(s *Service, l *language, r *Request, limits Limits, c *Cell, bas
 func (b *sandbox) close() {
 	if b.network != nil {
 		b.network.Close()
+	}
+	if b.bindings != nil {
+		b.bindings.Close()
 	}
 	b.timers.close()
 }
@@ -212,9 +220,14 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 	case op.Cancel:
 		b.cancel(iso, r.U32())
 	case op.BodyCancel:
-		if handle := r.U32(); b.network != nil {
+		switch handle := r.U32(); {
+		case binding.OwnsBody(handle):
+			b.bound().CancelBody(handle)
+		case b.network != nil:
 			b.network.CancelBody(handle)
 		}
+	case op.Bindings:
+		b.bound().Describe(w)
 	case op.Random, op.Clock:
 		var answer []byte
 		if answer, err = b.system.Call(o, in, out); err == nil {
@@ -248,17 +261,13 @@ func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 		delay := time.Duration(min(max(r.F64(), 0), maxSleep) * float64(time.Millisecond))
 		b.timers.start(iso, id, delay)
 	case op.Fetch, op.BodyRead, op.BodyWrite, op.Connect, op.Websocket, op.WebsocketSend, op.WebsocketReceive, op.WebsocketClose:
-		if b.network == nil {
-			b.network = b.service.client.NewSession(fetch.Options{
-				Tenant: b.request.Tenant,
-				Policy: b.policy,
-				Limits: fetch.Limits{Subrequests: b.limits.Subrequests, Open: b.limits.Operations},
-				Settle: iso.Settle,
-				Bodies: b.cell.bodies(),
-				Secret: b.secret,
-			})
+		if b.isBinding(o, in) {
+			b.bound().Start(o, id, in)
+		} else {
+			b.net().Start(o, id, in)
 		}
-		b.network.Start(o, id, in)
+	case op.Binding:
+		b.startBinding(id, in)
 	default:
 		iso.Settle(id, false, op.EncodeError(&op.ErrorRecord{Name: "TypeError", Message: "unknown operation " + o.String()}))
 	}
@@ -270,9 +279,30 @@ func (b *sandbox) Settled(uint32) {}
 // cancel drops a pending operation, which may have settled meanwhile.
 func (b *sandbox) cancel(iso *isolate.Isolate, id uint32) {
 	iso.Forget(id)
-	if !b.timers.stop(id) && b.network != nil {
+	if b.timers.stop(id) {
+		return
+	}
+	if b.network != nil {
 		b.network.Cancel(id)
 	}
+	if b.bindings != nil {
+		b.bindings.Cancel(id)
+	}
+}
+
+// net is the session with the network.
+func (b *sandbox) net() *fetch.Session {
+	if b.network == nil {
+		b.network = b.service.client.NewSession(fetch.Options{
+			Tenant: b.request.Tenant,
+			Policy: b.policy,
+			Limits: fetch.Limits{Subrequests: b.limits.Subrequests, Open: b.limits.Operations},
+			Settle: b.iso.Settle,
+			Bodies: b.cell.bodies(),
+			Secret: b.secret,
+		})
+	}
+	return b.network
 }
 
 // Flush implements isolate.Host.

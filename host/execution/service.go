@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	kvbinding "mayfly/host/binding/kv"
 	"mayfly/host/bundle"
 	"mayfly/host/egress"
 	"mayfly/host/fetch"
@@ -17,6 +18,7 @@ import (
 	"mayfly/host/vfs"
 	"mayfly/runtime/isolate"
 	"mayfly/storage"
+	"mayfly/storage/kv"
 )
 
 // Config configures a Service. Runtime and Objects are required.
@@ -31,10 +33,14 @@ type Config struct {
 	// Empty: TypeScript is transformed in this process, which a hostile
 	// source can then stall or end.
 	Transformer []string
-	Secrets     Secrets       // nil: no rule can inject any
 	Keep        time.Duration // how long artifacts are kept; 0: for ever
 	Artifacts   ArtifactLimits
-	Log         *slog.Logger // nil: slog.Default()
+	// Buckets, KV and Secrets are behind bindings of their types, and Secrets
+	// are what rules of the network inject; nil: requests may not ask for those.
+	Buckets Buckets
+	KV      kv.Store
+	Secrets Secrets
+	Log     *slog.Logger // nil: slog.Default()
 }
 
 // Objects is what a service needs of an object store; storage.Objects is one.
@@ -69,6 +75,7 @@ type Service struct {
 	guard       *egress.Guard
 	client      *fetch.Client
 	languages   []*language
+	kvMemory    *kvbinding.Memory
 }
 
 // language is a Language, and what was installed for it, once that is.
@@ -103,7 +110,7 @@ func New(config Config, languages ...Language) (*Service, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	s := &Service{config: config, transformer: bundle.NewTransformer(64 << 20), guard: egress.NewGuard(config.Egress)}
+	s := &Service{config: config, transformer: bundle.NewTransformer(64 << 20), guard: egress.NewGuard(config.Egress), kvMemory: kvbinding.NewMemory(kvMemory, kvWait)}
 	if len(config.Transformer) > 0 {
 		s.transformer.UseWorkers(config.Transformer)
 	}
@@ -206,6 +213,9 @@ func (s *Service) execute(ctx context.Context, id string, r *Request, c *Cell, e
 	if b.policy, err = s.policy(r); err != nil {
 		return nil, nil, err
 	}
+	if err := b.bind(ctx); err != nil {
+		return nil, nil, err
+	}
 	if err := b.mount(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -249,17 +259,22 @@ func (s *Service) limits(l *language, asked Limits) Limits {
 
 // policy compiles a request's network rules; nil refuses everything.
 func (s *Service) policy(r *Request) (*egress.Policy, error) {
-	if len(r.Network.Allow) == 0 {
+	return s.compile(&r.Network, "/network")
+}
+
+// compile compiles network rules; field is where they are in the request.
+func (s *Service) compile(n *Network, field string) (*egress.Policy, error) {
+	if len(n.Allow) == 0 {
 		return nil, nil
 	}
-	rules := make([]egress.Rule, len(r.Network.Allow))
-	for i, a := range r.Network.Allow {
+	rules := make([]egress.Rule, len(n.Allow))
+	for i, a := range n.Allow {
 		rules[i] = egress.Rule{Host: a.Host, Ports: a.Ports, Methods: a.Methods, Inject: a.Inject, AllowHTTP: a.AllowHTTP}
 	}
 	p, err := s.guard.Compile(rules)
 	var wrong *egress.RuleError
 	if errors.As(err, &wrong) {
-		return nil, &InvalidError{fmt.Sprintf("/network/allow/%d/%s", wrong.Index, wrong.Field), wrong.Err.Error()}
+		return nil, &InvalidError{fmt.Sprintf("%s/allow/%d/%s", field, wrong.Index, wrong.Field), wrong.Err.Error()}
 	}
 	return p, err
 }
@@ -305,6 +320,9 @@ func (s *Service) Validate(r *Request) error {
 	if _, err := s.policy(r); err != nil {
 		errs = append(errs, err)
 	} else if err := s.checkSecrets(r); err != nil {
+		errs = append(errs, err)
+	}
+	if err := s.checkBindings(r); err != nil {
 		errs = append(errs, err)
 	}
 	for i, glob := range r.Artifacts {

@@ -201,5 +201,8 @@ func (b *sandbox) usage(u isolate.Usage) Usage {
 		n := b.network.Usage()
 		out.EgressBytes, out.IngressBytes, out.Subrequests = n.EgressBytes, n.IngressBytes, n.Subrequests
 	}
+	if b.bindings != nil {
+		out.Bindings = b.bindings.Usage()
+	}
 	return out
 }

@@ -297,6 +297,9 @@ func (b *sandbox) keep(ctx context.Context, report *isolate.Report) *State {
 	if b.network != nil {
 		st.bodies = b.network.Bodies()
 	}
+	if b.bindings != nil {
+		st.bodies = max(st.bodies, b.bindings.Bodies())
+	}
 	if held := kept.Size(); !b.memory && held > b.limits.MemoryBytes+stateSlack {
 		b.failed = &Error{Name: "RangeError", Message: fmt.Sprintf("the session would hold %d MiB of memory, of %d MiB that it may", held>>20, b.limits.MemoryBytes>>20)}
 		b.memory = true

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mayfly/host/egress"
 )
 
 // maxRedirects is how many redirects one fetch follows (Fetch 4.5).
@@ -19,6 +21,7 @@ type exchange struct {
 	session  *Session
 	id       uint32
 	request  *request
+	policy   *egress.Policy
 	upload   *upload // of a streamed request body
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -26,7 +29,7 @@ type exchange struct {
 }
 
 // startFetch checks a fetch and sends it on its way.
-func (s *Session) startFetch(id uint32, in []byte) error {
+func (s *Session) startFetch(id uint32, in []byte, policy *egress.Policy) error {
 	m, err := decodeFetch(in)
 	if err != nil {
 		return err
@@ -38,12 +41,12 @@ func (s *Session) startFetch(id uint32, in []byte) error {
 	if err := s.accept(len(r.bytes)); err != nil {
 		return err
 	}
-	return s.send(id, r)
+	return s.send(id, r, policy)
 }
 
 // send begins the exchange of a request.
-func (s *Session) send(id uint32, r *request) error {
-	x := &exchange{session: s, id: id, request: r}
+func (s *Session) send(id uint32, r *request, policy *egress.Policy) error {
+	x := &exchange{session: s, id: id, request: r, policy: policy}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -107,7 +110,7 @@ func (s *Session) release() {
 func (x *exchange) roundTrips() (_ *http.Response, redirected bool, err error) {
 	s, r := x.session, x.request
 	for hops := 0; ; hops++ {
-		inject, err := s.options.Policy.Admit(r.method, r.url)
+		inject, err := x.policy.Admit(r.method, r.url)
 		if err != nil {
 			return nil, false, err
 		}

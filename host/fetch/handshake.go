@@ -28,7 +28,7 @@ func (s *Session) startSocket(id uint32, in []byte) error {
 		return err
 	}
 	r.socket = true
-	return s.send(id, r)
+	return s.send(id, r, s.options.Policy)
 }
 
 // subprotocols are those that the header sec-websocket-protocol lists.

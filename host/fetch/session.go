@@ -92,7 +92,14 @@ func (c *Client) NewSession(options Options) *Session {
 
 // Start begins an asynchronous operation: fetch, body_read, body_write, connect or
 // one of a WebSocket. The message is read before it returns. An id that is under way is ignored.
-func (s *Session) Start(o op.Op, id uint32, in []byte) {
+func (s *Session) Start(o op.Op, id uint32, in []byte) { s.start(o, id, in, s.options.Policy) }
+
+// StartVia begins a fetch as Start does, under a policy of its own.
+func (s *Session) StartVia(policy *egress.Policy, id uint32, in []byte) {
+	s.start(op.Fetch, id, in, policy)
+}
+
+func (s *Session) start(o op.Op, id uint32, in []byte, policy *egress.Policy) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -115,7 +122,7 @@ func (s *Session) Start(o op.Op, id uint32, in []byte) {
 	var err error
 	switch o {
 	case op.Fetch:
-		err = s.startFetch(id, in)
+		err = s.startFetch(id, in, policy)
 	case op.BodyRead:
 		err = s.startRead(id, in)
 	case op.BodyWrite:

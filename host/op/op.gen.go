@@ -139,6 +139,11 @@ const (
 	//	in:  u8 kind, u32 bits (RSA), bytes public exponent (RSA)
 	//	out: bytes private key, bytes public key
 	CryptoGenerate Op = 37
+	// Bindings: what the execution's environment has besides variables; the value is that of a var (JSON) or a secret (text), the base URL of a fetcher, else empty.
+	//
+	//	in:  nothing
+	//	out: list<str name, str kind, u32 handle, bytes value>
+	Bindings Op = 55
 )
 
 // The asynchronous operations.
@@ -188,6 +193,11 @@ const (
 	//	in:  u32 handle, u32 code (0 none), str reason
 	//	out: nothing
 	WebsocketClose Op = 72
+	// Binding: uses a binding; host/binding and the packages below it describe the methods. A streamed body is sent by body_write to this operation's id, an answer's is read by body_read; cancel aborts.
+	//
+	//	in:  u32 handle, u8 method (of the binding's kind), bytes arguments (the method's), u8 body (0 none, 1 bytes, 2 stream), bytes body (empty unless 1)
+	//	out: bytes answer (the method's), u8 body (0 none, 1 bytes, 2 stream), bytes body (empty unless 1), u32 handle (0 unless 2)
+	Binding Op = 76
 )
 
 // The events.
@@ -242,6 +252,7 @@ var opNames = map[Op]string{
 	CryptoDerive:     "crypto_derive",
 	CryptoKey:        "crypto_key",
 	CryptoGenerate:   "crypto_generate",
+	Bindings:         "bindings",
 	Sleep:            "sleep",
 	Fetch:            "fetch",
 	BodyRead:         "body_read",
@@ -251,6 +262,7 @@ var opNames = map[Op]string{
 	WebsocketSend:    "websocket_send",
 	WebsocketReceive: "websocket_receive",
 	WebsocketClose:   "websocket_close",
+	Binding:          "binding",
 }
 
 var eventNames = map[Event]string{

@@ -30,6 +30,7 @@ enum {
     OP_CRYPTO_DERIVE = 35,
     OP_CRYPTO_KEY = 36,
     OP_CRYPTO_GENERATE = 37,
+    OP_BINDINGS = 55,
     OP_SLEEP = 64,
     OP_FETCH = 65,
     OP_BODY_READ = 66,
@@ -39,6 +40,7 @@ enum {
     OP_WEBSOCKET_SEND = 70,
     OP_WEBSOCKET_RECEIVE = 71,
     OP_WEBSOCKET_CLOSE = 72,
+    OP_BINDING = 76,
 };
 
 enum {

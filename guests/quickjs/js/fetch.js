@@ -8,7 +8,7 @@
 import { Map, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start } from "mayfly:host";
-import { BODY_CANCEL, BODY_READ, BODY_WRITE, FETCH, WEBSOCKET } from "mayfly:op.gen";
+import { BINDING, BODY_CANCEL, BODY_READ, BODY_WRITE, FETCH, WEBSOCKET } from "mayfly:op.gen";
 import { adoptBlob, blobBytes, blobType, isBlob } from "mayfly:blob";
 import { decodeFormData, encodeFormData, isFormData } from "mayfly:form-data";
 import {
@@ -137,66 +137,76 @@ export function fetch(input, init = undefined) {
   const count = arguments.length;
   return newPromise((resolve, reject) => {
     requireArguments(count, 1, "fetch");
-    const parts = native.fetchMessage(new Request(input, init));
-    const message = parts[0];
-    const stream = parts[1];
-    const signal = parts[2];
-    if (signal !== undefined && isAborted(signal)) {
-      reject(reasonOf(signal));
-      return;
+    begin(new Request(input, init), undefined, resolve, reject);
+  });
+}
+
+// fetchVia fetches by a binding: wrap makes its operation's message of that of
+// fetch, and it answers as fetch does.
+export function fetchVia(request, wrap) {
+  return newPromise((resolve, reject) => begin(request, wrap, resolve, reject));
+}
+
+function begin(request, wrap, resolve, reject) {
+  const parts = native.fetchMessage(request);
+  const message = parts[0];
+  const stream = parts[1];
+  const signal = parts[2];
+  if (signal !== undefined && isAborted(signal)) {
+    reject(reasonOf(signal));
+    return;
+  }
+
+  let handle = 0;
+  let upload;
+  let operation = 0;
+  const finish = () => {
+    if (signal !== undefined) unsubscribe(signal, abort);
+  };
+  const abort = (reason) => {
+    if (upload !== undefined) upload(reason);
+    if (operation !== 0) cancel(operation);
+    if (handle !== 0) {
+      const body = MapPrototypeGet(bodies, handle);
+      if (body !== undefined) {
+        body.aborted = true;
+        body.reason = reason;
+        if (body.fail !== undefined) body.fail(reason);
+        call(BODY_CANCEL, handleMessage(handle));
+      }
     }
+    reject(reason);
+  };
 
-    let handle = 0;
-    let upload;
-    let operation = 0;
-    const finish = () => {
-      if (signal !== undefined) unsubscribe(signal, abort);
-    };
-    const abort = (reason) => {
-      if (upload !== undefined) upload(reason);
+  const upgrade = wrap === undefined && asksForSocket(message);
+  operation = start(wrap !== undefined ? BINDING : upgrade ? WEBSOCKET : FETCH, wrap !== undefined ? wrap(message) : message, (answer) => {
+    operation = 0;
+    if (upgrade) {
+      const response = native.fetchResponse(answer);
+      if (attachSocket(response, answer)) {
+        finish();
+        resolve(response);
+        return;
+      }
+    }
+    handle = handleOf(answer);
+    if (handle === 0) finish();
+    else MapPrototypeSet(bodies, handle, { __proto__: null, aborted: false, reason: undefined, fail: undefined, release: finish });
+    resolve(native.fetchResponse(answer));
+  }, (error) => {
+    operation = 0;
+    finish();
+    if (upload !== undefined) upload(error);
+    reject(error);
+  });
+  if (stream !== undefined) {
+    upload = send(operation, stream, (error) => {
       if (operation !== 0) cancel(operation);
-      if (handle !== 0) {
-        const body = MapPrototypeGet(bodies, handle);
-        if (body !== undefined) {
-          body.aborted = true;
-          body.reason = reason;
-          if (body.fail !== undefined) body.fail(reason);
-          call(BODY_CANCEL, handleMessage(handle));
-        }
-      }
-      reject(reason);
-    };
-
-    const upgrade = asksForSocket(message);
-    operation = start(upgrade ? WEBSOCKET : FETCH, message, (answer) => {
-      operation = 0;
-      if (upgrade) {
-        const response = native.fetchResponse(answer);
-        if (attachSocket(response, answer)) {
-          finish();
-          resolve(response);
-          return;
-        }
-      }
-      handle = handleOf(answer);
-      if (handle === 0) finish();
-      else MapPrototypeSet(bodies, handle, { __proto__: null, aborted: false, reason: undefined, fail: undefined, release: finish });
-      resolve(native.fetchResponse(answer));
-    }, (error) => {
-      operation = 0;
       finish();
-      if (upload !== undefined) upload(error);
       reject(error);
     });
-    if (stream !== undefined) {
-      upload = send(operation, stream, (error) => {
-        if (operation !== 0) cancel(operation);
-        finish();
-        reject(error);
-      });
-    }
-    if (signal !== undefined) subscribe(signal, abort);
-  });
+  }
+  if (signal !== undefined) subscribe(signal, abort);
 }
 
 const END = 1;

@@ -5,6 +5,8 @@ import { inspect } from "mayfly:inspect";
 import { reportRejection, reportUncaught } from "mayfly:event";
 import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
 import { forgetTimers } from "mayfly:timers";
+import { forgetBindings } from "mayfly:binding";
+import { env } from "mayfly:env";
 
 const REJECTION = 2;
 
@@ -15,8 +17,9 @@ native.setHooks({
   cell() {
     beginCell();
     forgetTimers();
+    forgetBindings();
   },
-  env: process.env,
+  env,
   emitter: process,
   inspect: (value) => inspect(value),
   domException: (message, name) => new DOMException(message, name),

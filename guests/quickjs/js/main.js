@@ -28,10 +28,12 @@ import "mayfly:navigator";
 import "mayfly:clone";
 import "mayfly:buffer";
 import "mayfly:process";
+import "mayfly:env";
 import "mayfly:shown";
 import "mayfly:call-site";
 
 import "node:buffer";
+import "node:cloudflare-workers";
 import "node:events";
 import "node:fs";
 import "node:fs/promises";

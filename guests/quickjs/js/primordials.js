@@ -97,7 +97,8 @@ export const DataViewPrototypeSetFloat64 = uncurryThis(DataView.prototype.setFlo
 export const ArrayBufferPrototypeGetByteLength = getter(ArrayBuffer.prototype, "byteLength");
 export const ArrayBufferIsView = ArrayBuffer.isView;
 export const DatePrototypeGetTime = uncurryThis(Date.prototype.getTime);
-export const DateNow = Date.now;
+export const DatePrototypeToUTCString = uncurryThis(Date.prototype.toUTCString);
+export const { now: DateNow, parse: DateParse } = Date;
 
 export const SymbolIterator = Symbol.iterator;
 export const SymbolAsyncIterator = Symbol.asyncIterator;

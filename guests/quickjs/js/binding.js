@@ -1,0 +1,223 @@
+// Bindings: what a program finds in env besides its variables. The host
+// describes them when env is first looked at, and knows each by a number that
+// holds for one execution; a session's objects look theirs up again.
+//
+// The host's packages below host/binding describe the messages of the methods.
+import { Error, TypeError, Uint8Array } from "mayfly:intrinsics";
+import native from "mayfly:native";
+import { Reader, Writer, call, cancel, start, utf8Decode } from "mayfly:host";
+import { BINDING, BINDINGS, BODY_WRITE } from "mayfly:op.gen";
+import { bytesOf } from "mayfly:crypto";
+import { blobBytes, isBlob } from "mayfly:blob";
+import { cancelReader, getReader, isReadableStream, read } from "mayfly:streams";
+import {
+  JSONParse, ObjectDefineProperty, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, bytesSubarray, newPromise, promiseThen,
+} from "mayfly:primordials";
+
+const none = new Uint8Array(0);
+
+// Bodies up to this many bytes go with the operation; larger ones follow it in
+// chunks of at most as many.
+const INLINE = 256 * 1024;
+
+// ---- which bindings there are
+
+// Name → { kind, handle, value, object } of the execution; undefined until it is
+// asked for.
+let table;
+let epoch = 0;
+const makers = { __proto__: null };
+
+// defineKind tells how a kind of binding is made: make(reference, value) answers
+// its object.
+export function defineKind(kind, make) { makers[kind] = make; }
+
+// forgetBindings begins another execution in the same state.
+export function forgetBindings() {
+  table = undefined;
+  epoch++;
+}
+
+function bindings() {
+  if (table !== undefined) return table;
+  const fresh = { __proto__: null };
+  const r = new Reader(call(BINDINGS, none));
+  const n = r.u32();
+  for (let i = 0; i < n; i++) {
+    const name = r.str();
+    fresh[name] = { __proto__: null, kind: r.str(), handle: r.u32(), value: utf8Decode(r.bytes()), object: undefined };
+  }
+  table = fresh;
+  return fresh;
+}
+
+// The objects that were made, by name: a session's cells get the same ones.
+const made = { __proto__: null };
+
+export const bindingNames = () => bindings();
+
+// bindingOf answers what env has under a name, or undefined.
+export function bindingOf(name) {
+  const b = bindings()[name];
+  if (b === undefined) return undefined;
+  switch (b.kind) {
+    // As in Workers, each look at a variable's object sees the same one.
+    case "var":
+      if (b.object === undefined) b.object = { __proto__: null, value: JSONParse(b.value) };
+      return b.object.value;
+    case "secret": return b.value;
+  }
+  if (b.object !== undefined) return b.object;
+  const before = made[name];
+  if (before !== undefined && before.kind === b.kind && before.value === b.value) return b.object = before.object;
+  const make = makers[b.kind];
+  if (make === undefined) return undefined;
+  b.object = make({ __proto__: null, name, kind: b.kind, epoch, handle: b.handle }, b.value);
+  made[name] = b;
+  return b.object;
+}
+
+export function handleOf(reference) {
+  if (reference.epoch !== epoch) {
+    const b = bindings()[reference.name];
+    if (b === undefined || b.kind !== reference.kind) throw new TypeError(`The binding ${reference.name} is not there any more`);
+    reference.handle = b.handle;
+    reference.epoch = epoch;
+  }
+  return reference.handle;
+}
+
+// ---- operations
+
+// contentOf answers what a program wants stored: bytes or a stream. undefined if
+// it is neither.
+export function contentOf(value) {
+  if (typeof value === "string") return native.utf8Encode(StringPrototypeToWellFormed(value));
+  if (isReadableStream(value)) return value;
+  if (isBlob(value)) return blobBytes(value);
+  return bytesOf(value);
+}
+
+const identity = (error) => error;
+
+// perform begins an operation and answers a promise. done(answer, reply) makes
+// its value of a Reader of the answer and the reply's body, see respond;
+// failed(error) makes the error to reject with.
+export function perform(reference, method, args, content, done, failed = identity) {
+  return newPromise((resolve, reject) => {
+    const handle = handleOf(reference);
+    let kind = 0;
+    let bytes = none;
+    if (content !== undefined) {
+      const whole = !isReadableStream(content) && TypedArrayPrototypeGetByteLength(content) <= INLINE;
+      kind = whole ? 1 : 2;
+      if (whole) bytes = content;
+    }
+    let upload;
+    const message = new Writer(args.length + bytes.length + 32).u32(handle).u8(method).bytes(args).u8(kind).bytes(bytes).done();
+    const id = start(BINDING, message, (answer) => {
+      try {
+        if (upload !== undefined) upload();
+        const r = new Reader(answer);
+        const answered = new Reader(r.bytes());
+        resolve(done(answered, { __proto__: null, kind: r.u8(), bytes: r.bytes(), handle: r.u32() }));
+      } catch (error) {
+        reject(error);
+      }
+    }, (error) => {
+      if (upload !== undefined) upload(error);
+      reject(failed(error));
+    });
+    if (kind === 2) {
+      upload = (isReadableStream(content) ? sendStream : sendBytes)(id, content, (error) => {
+        cancel(id);
+        reject(error);
+      });
+    }
+  });
+}
+
+const END = 1;
+const ABORT = 2;
+const ignore = () => {};
+const writeMessage = (id, end, bytes) => new Writer(bytes.length + 16).u32(id).u8(end).bytes(bytes).done();
+
+// sendBytes writes bytes as the body of an operation, a chunk at a time. It
+// answers a function that gives up.
+function sendBytes(id, bytes) {
+  const length = TypedArrayPrototypeGetByteLength(bytes);
+  let at = 0;
+  let over = false;
+  const next = () => {
+    if (over) return;
+    const to = at + INLINE < length ? at + INLINE : length;
+    const chunk = bytesSubarray(bytes, at, to);
+    at = to;
+    over = at === length;
+    // A write that fails is the operation's failure, which says so itself.
+    start(BODY_WRITE, writeMessage(id, over ? END : 0, chunk), next, ignore);
+  };
+  next();
+  return () => { over = true; };
+}
+
+// sendStream does the same with a stream: its next chunk is read when the host
+// has room for it.
+function sendStream(id, stream, fail) {
+  const reader = getReader(stream);
+  let over = false;
+  const stop = (reason) => {
+    if (over) return;
+    over = true;
+    promiseThen(cancelReader(reader, reason), ignore, ignore);
+  };
+  const broken = (error) => {
+    if (over) return;
+    over = true;
+    start(BODY_WRITE, writeMessage(id, ABORT, none), ignore, ignore);
+    fail(error);
+  };
+  const next = () => {
+    if (over) return;
+    promiseThen(read(reader), (result) => {
+      if (over) return;
+      if (result.done) {
+        over = true;
+        start(BODY_WRITE, writeMessage(id, END, none), ignore, ignore);
+        return;
+      }
+      const chunk = bytesOf(result.value);
+      if (chunk === undefined) {
+        const error = new TypeError("The stream has a chunk that is no ArrayBuffer or view of one");
+        promiseThen(cancelReader(reader, error), ignore, ignore);
+        broken(error);
+        return;
+      }
+      piece(chunk, 0);
+    }, broken);
+  };
+  const piece = (chunk, from) => {
+    const length = TypedArrayPrototypeGetByteLength(chunk);
+    const to = from + INLINE < length ? from + INLINE : length;
+    start(BODY_WRITE, writeMessage(id, 0, bytesSubarray(chunk, from, to)), () => {
+      if (over) return;
+      if (to < length) piece(chunk, to);
+      else next();
+    }, stop);
+  };
+  next();
+  return stop;
+}
+
+// respond makes a Response of a reply: its body is read as it is wanted.
+export function respond(reply, status = 200, headers = []) {
+  const message = new Writer(reply.bytes.length + 256).u32(status).str("").str("").u8(0).pairs(headers).u8(reply.kind).bytes(reply.bytes).u32(reply.handle).done();
+  return native.fetchResponse(message);
+}
+
+// own gives an object a property that nobody writes to.
+export function own(object, name, value) {
+  ObjectDefineProperty(object, name, { __proto__: null, value, enumerable: true, configurable: true, writable: false });
+}
+
+export const newError = (message) => new Error(message);
