@@ -36,6 +36,7 @@ type sandbox struct {
 	policy  *egress.Policy   // nil refuses everything
 	network *fetch.Session   // made when first used
 	timers  timers
+	codecs  codecs
 
 	entries  []binding.Entry     // what env has, in the order of their handles
 	bindings *binding.Session    // made when first used
@@ -99,6 +100,7 @@ func (b *sandbox) close() {
 	if b.bindings != nil {
 		b.bindings.Close()
 	}
+	b.codecs.close()
 	b.timers.close()
 }
 
@@ -239,6 +241,11 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 		}
 		var answer []byte
 		if answer, err = b.crypto.Call(o, in, out); err == nil {
+			return answer, true
+		}
+	case op.CompressStep, op.CompressClose, op.Crc32, op.Decode:
+		var answer []byte
+		if answer, err = b.codecs.call(iso, o, in, out); err == nil {
 			return answer, true
 		}
 	default:

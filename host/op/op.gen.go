@@ -139,6 +139,26 @@ const (
 	//	in:  u8 kind, u32 bits (RSA), bytes public exponent (RSA)
 	//	out: bytes private key, bytes public key
 	CryptoGenerate Op = 37
+	// CompressStep: pushes input into a stream that compresses or decompresses, and pulls at most room bytes of output.
+	//
+	//	in:  f64 handle (0: opens a stream), u8 flush (0 none, 1 sync, 2 finish), u32 room, then if the handle is 0: u8 format (0 deflate-raw, 1 deflate, 2 gzip, 3 brotli), u8 decompress, u8 members (gzip: more may follow), u8 level (signed: -2 to 9, brotli 0 to 11), u8 window (brotli: its logarithm, 10 to 24), bytes dictionary; then always: bytes input
+	//	out: f64 handle (0: the stream has ended), u8 state (0 needs input, 1 has more output, 2 ended), u32 consumed bytes of the input, u32 unread bytes after the end, then the output, without a length
+	CompressStep Op = 38
+	// CompressClose: gives a stream up; unknown ones are ignored.
+	//
+	//	in:  f64 handle
+	//	out: nothing
+	CompressClose Op = 39
+	// Decode: decodes a legacy encoding (Encoding standard); what a stream has in hand is in its state.
+	//
+	//	in:  u8 encoding (its place in the list of host/encoding), u8 flags (1 fatal, 2 the input ends), bytes state (of the call before, empty at first), bytes input
+	//	out: bytes state, then UTF-16 code units, without a length
+	Decode Op = 40
+	// Crc32: the checksum of gzip.
+	//
+	//	in:  u32 value to go on from, bytes
+	//	out: u32
+	Crc32 Op = 41
 	// Bindings: what the execution's environment has besides variables; the value is that of a var (JSON) or a secret (text), the base URL of a fetcher, else empty.
 	//
 	//	in:  nothing
@@ -252,6 +272,10 @@ var opNames = map[Op]string{
 	CryptoDerive:     "crypto_derive",
 	CryptoKey:        "crypto_key",
 	CryptoGenerate:   "crypto_generate",
+	CompressStep:     "compress_step",
+	CompressClose:    "compress_close",
+	Decode:           "decode",
+	Crc32:            "crc32",
 	Bindings:         "bindings",
 	Sleep:            "sleep",
 	Fetch:            "fetch",

@@ -1,11 +1,12 @@
 /*
  * TextEncoder and TextDecoder. https://encoding.spec.whatwg.org
  * The decoder knows UTF-8, UTF-16 and windows-1252 (which is also what "ascii"
- * and "latin1" mean on the web); other labels are a RangeError.
+ * and "latin1" mean on the web); the other encodings' tables are the host's.
  */
 #ifndef ENCODING_H
 #define ENCODING_H
 
+#include "encoding_labels.h"
 #include "utf8.h"
 
 static JSClassID text_encoder_class;
@@ -81,48 +82,6 @@ static JSValue text_encoder_encode_into(JSContext *ctx, JSValueConst this_val, i
 
 /* ---- TextDecoder ---- */
 
-enum { ENCODING_UTF8, ENCODING_UTF16LE, ENCODING_UTF16BE, ENCODING_WINDOWS_1252 };
-
-static const char *const encoding_names[] = { "utf-8", "utf-16le", "utf-16be", "windows-1252" };
-
-static const struct {
-    const char *label;
-    uint8_t encoding;
-} encoding_labels[] = {
-    { "utf-8", ENCODING_UTF8 },
-    { "utf8", ENCODING_UTF8 },
-    { "unicode-1-1-utf-8", ENCODING_UTF8 },
-    { "unicode11utf8", ENCODING_UTF8 },
-    { "unicode20utf8", ENCODING_UTF8 },
-    { "x-unicode20utf8", ENCODING_UTF8 },
-    { "utf-16", ENCODING_UTF16LE },
-    { "utf-16le", ENCODING_UTF16LE },
-    { "csunicode", ENCODING_UTF16LE },
-    { "iso-10646-ucs-2", ENCODING_UTF16LE },
-    { "ucs-2", ENCODING_UTF16LE },
-    { "unicode", ENCODING_UTF16LE },
-    { "unicodefeff", ENCODING_UTF16LE },
-    { "utf-16be", ENCODING_UTF16BE },
-    { "unicodefffe", ENCODING_UTF16BE },
-    { "ansi_x3.4-1968", ENCODING_WINDOWS_1252 },
-    { "ascii", ENCODING_WINDOWS_1252 },
-    { "cp1252", ENCODING_WINDOWS_1252 },
-    { "cp819", ENCODING_WINDOWS_1252 },
-    { "csisolatin1", ENCODING_WINDOWS_1252 },
-    { "ibm819", ENCODING_WINDOWS_1252 },
-    { "iso-8859-1", ENCODING_WINDOWS_1252 },
-    { "iso-ir-100", ENCODING_WINDOWS_1252 },
-    { "iso8859-1", ENCODING_WINDOWS_1252 },
-    { "iso88591", ENCODING_WINDOWS_1252 },
-    { "iso_8859-1", ENCODING_WINDOWS_1252 },
-    { "iso_8859-1:1987", ENCODING_WINDOWS_1252 },
-    { "l1", ENCODING_WINDOWS_1252 },
-    { "latin1", ENCODING_WINDOWS_1252 },
-    { "us-ascii", ENCODING_WINDOWS_1252 },
-    { "windows-1252", ENCODING_WINDOWS_1252 },
-    { "x-cp1252", ENCODING_WINDOWS_1252 },
-};
-
 /* windows-1252 0x80 to 0x9F. */
 static const uint16_t windows_1252_high[32] = {
     0x20AC, 0x0081, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
@@ -136,8 +95,8 @@ typedef struct TextDecoder {
     bool ignore_mark;
     bool streaming;     /* the last call had stream: true ("do not flush") */
     bool mark_seen;     /* the start of the stream is past */
-    uint8_t kept_count; /* bytes of a sequence that is not complete yet */
-    uint8_t kept[4];
+    uint8_t kept_count; /* bytes of a sequence that is not complete yet, or the host's state */
+    uint8_t kept[8];
 } TextDecoder;
 
 static void text_decoder_finalizer(JSRuntime *rt, JSValueConst v)
@@ -344,6 +303,60 @@ static JSValue decode_windows_1252(JSContext *ctx, const uint8_t *p, size_t n)
     return string_value(s);
 }
 
+/* Decodes by the host. Its answer is the state for the next call, and units. */
+static JSValue decode_by_host(JSContext *ctx, TextDecoder *d, const uint8_t *p, size_t n, bool stream)
+{
+    if (n > JS_STRING_LEN_MAX / 2)
+        return JS_ThrowRangeError(ctx, "invalid string length");
+    uint8_t buffer[1024];
+    Writer w;
+    writer_init(&w, buffer, sizeof buffer);
+    writer_u8(&w, d->encoding - ENCODING_HOST);
+    writer_u8(&w, (d->fatal ? 1 : 0) | (stream ? 0 : 2));
+    writer_bytes(&w, d->kept, d->kept_count);
+    writer_bytes(&w, p, n);
+    d->kept_count = 0;
+    if (w.failed) {
+        writer_free(&w);
+        return JS_ThrowOutOfMemory(ctx);
+    }
+    Answer a = host_call(OP_DECODE, w.bytes, w.length);
+    writer_free(&w);
+    if (!a.ok) {
+        bool wrong = a.bytes && d->fatal; /* or there was no memory for the answer */
+        answer_free(&a);
+        return wrong ? decode_failed(ctx, d) : JS_ThrowOutOfMemory(ctx);
+    }
+    Reader r;
+    reader_init(&r, a.bytes, a.length);
+    uint32_t kept;
+    const uint8_t *state = reader_bytes(&r, &kept);
+    JSValue result = JS_EXCEPTION;
+    if (r.failed || kept > sizeof d->kept) {
+        JS_ThrowInternalError(ctx, "decode: a malformed answer");
+    } else {
+        memcpy(d->kept, state, kept);
+        d->kept_count = (uint8_t)kept;
+        const uint8_t *units = state + kept;
+        size_t length = (size_t)(a.bytes + a.length - units) / 2;
+        bool wide = false;
+        for (size_t i = 0; i < length && !wide; i++)
+            wide = units[2 * i + 1] != 0;
+        JSString *s = js_alloc_string(ctx, (int)length, wide);
+        if (s && wide) {
+            memcpy(str16(s), units, 2 * length);
+        } else if (s) {
+            for (size_t i = 0; i < length; i++)
+                str8(s)[i] = units[2 * i];
+            str8(s)[length] = 0;
+        }
+        if (s)
+            result = string_value(s);
+    }
+    answer_free(&a);
+    return result;
+}
+
 static JSValue text_decoder_decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     TextDecoder *d = JS_GetOpaque2(ctx, this_val, text_decoder_class);
@@ -371,6 +384,8 @@ static JSValue text_decoder_decode(JSContext *ctx, JSValueConst this_val, int ar
         d->mark_seen = false;
     }
     d->streaming = stream;
+    if (d->encoding >= ENCODING_HOST)
+        return decode_by_host(ctx, d, p, n, stream);
     uint8_t *joined = NULL;
     if (d->kept_count) {
         joined = js_malloc(ctx, n + d->kept_count);
