@@ -24,7 +24,7 @@ function formatOf(value, count, name) {
 }
 
 // bytesOfChunk refuses what is no BufferSource; shared memory is none.
-function bytesOfChunk(chunk, name) {
+export function bytesOfChunk(chunk, name) {
   const shared = ArrayBufferIsView(chunk)
     ? isSharedArrayBuffer(TypedArrayPrototypeGetTag(chunk) === undefined ? DataViewPrototypeGetBuffer(chunk) : TypedArrayPrototypeGetBuffer(chunk))
     : !isAnyArrayBuffer(chunk) || isSharedArrayBuffer(chunk);

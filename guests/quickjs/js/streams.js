@@ -1,6 +1,6 @@
 // The Streams standard, from the package web-streams-polyfill (MIT, its ES
-// module), and what the platform adds to it: text encoding as streams, sources
-// of bytes, reading to the end.
+// module), and what the platform adds to it: sources of bytes, reading to the
+// end, transforms.
 import { TypeError, Uint8Array } from "mayfly:intrinsics";
 import * as library from "mayfly:npm/web-streams-polyfill/dist/ponyfill.mjs";
 import { defineInterface, expose } from "mayfly:interface";
@@ -135,62 +135,22 @@ export function readToEnd(reader) {
   });
 }
 
-// ---- text
+// ---- transforms of our own
 
-const { TextEncoder, TextDecoder } = globalThis;
+const newReadable = (source, strategy) => new ReadableStream(source, strategy);
+const enqueueTransformed = uncurryThis(library.TransformStreamDefaultController.prototype.enqueue);
+const readableOf = uncurryThis(Reflect.getOwnPropertyDescriptor(TransformStream.prototype, "readable").get);
+const writableOf = uncurryThis(Reflect.getOwnPropertyDescriptor(TransformStream.prototype, "writable").get);
+const newWritable = (sink, strategy) => new library.WritableStream(sink, strategy);
+export { enqueueTransformed, newReadable, newWritable, readableOf, writableOf };
+export { ReadableByteStreamController, ReadableStreamBYOBRequest, TransformStream, WritableStreamDefaultController } from "mayfly:npm/web-streams-polyfill/dist/ponyfill.mjs";
 
-export class TextEncoderStream {
-  #transform;
-  constructor() {
-    const encoder = new TextEncoder();
-    let high = "";
-    this.#transform = new TransformStream({
-      transform(chunk, controller) {
-        // A pair of surrogates may be split over two chunks.
-        let text = high + `${chunk}`;
-        high = "";
-        const last = text.length > 0 ? text.charCodeAt(text.length - 1) : 0;
-        if (last >= 0xd800 && last < 0xdc00) {
-          high = text[text.length - 1];
-          text = text.slice(0, -1);
-        }
-        if (text !== "") controller.enqueue(encoder.encode(text));
-      },
-      flush(controller) {
-        if (high !== "") controller.enqueue(encoder.encode(high));
-      },
-    });
-  }
-  get encoding() { this.#transform; return "utf-8"; }
-  get readable() { return this.#transform.readable; }
-  get writable() { return this.#transform.writable; }
-}
-defineInterface(TextEncoderStream);
+// newTransform makes a TransformStream of a transformer with a null prototype.
+export const newTransform = (transformer) => new TransformStream(transformer);
 
-export class TextDecoderStream {
-  #transform;
-  #decoder;
-  constructor(label = "utf-8", options = undefined) {
-    const decoder = new TextDecoder(label, options);
-    this.#decoder = decoder;
-    this.#transform = new TransformStream({
-      transform(chunk, controller) {
-        const text = decoder.decode(chunk, { stream: true });
-        if (text !== "") controller.enqueue(text);
-      },
-      flush(controller) {
-        const text = decoder.decode();
-        if (text !== "") controller.enqueue(text);
-      },
-    });
-  }
-  get encoding() { return this.#decoder.encoding; }
-  get fatal() { return this.#decoder.fatal; }
-  get ignoreBOM() { return this.#decoder.ignoreBOM; }
-  get readable() { return this.#transform.readable; }
-  get writable() { return this.#transform.writable; }
-}
-defineInterface(TextDecoderStream);
+// transformRoom answers a promise of the reader wanting more, or undefined if
+// it does already: for transforms whose output may be much more than their input.
+export const transformRoom = (transform) => (transform._backpressure ? transform._backpressureChangePromise : undefined);
 
 expose({
   ReadableStream: library.ReadableStream,
@@ -206,5 +166,4 @@ expose({
   TransformStreamDefaultController: library.TransformStreamDefaultController,
   ByteLengthQueuingStrategy: library.ByteLengthQueuingStrategy,
   CountQueuingStrategy: library.CountQueuingStrategy,
-  TextEncoderStream, TextDecoderStream,
 });
