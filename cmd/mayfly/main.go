@@ -28,6 +28,7 @@ type commands struct {
 	Run     runCommand     `cmd:"" help:"Run one program, in process."`
 	Guests  guestsCommand  `cmd:"" help:"Prepare the guests, and list them."`
 	Keys    keysCommand    `cmd:"" help:"Create, list and revoke API keys."`
+	S3Keys  s3KeysCommand  `cmd:"" name:"s3-keys" help:"Create, list and delete the keys of mayfly serve --s3."`
 	Secrets secretsCommand `cmd:"" help:"Set, list and delete secrets, which programs use without seeing them."`
 	Buckets bucketsCommand `cmd:"" help:"Create, list and delete buckets."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force, and where each value comes from."`

@@ -41,6 +41,7 @@ type serverSettings struct {
 	Keep           time.Duration `help:"How long executions and artifacts are kept; 0: for ever." default:"168h" env:"MAYFLY_KEEP"`
 	MaxBody        size          `help:"Largest request body." default:"16MiB" env:"MAYFLY_MAX_BODY"`
 	sessionSettings
+	s3Settings
 	ShutdownGrace time.Duration `help:"How long running executions may take to end at shutdown." default:"10s" env:"MAYFLY_SHUTDOWN_GRACE"`
 }
 
@@ -114,9 +115,17 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	} else if err != nil {
 		return err
 	}
+	s3, err := cmd.serveS3(buckets, secrets, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s3.stop()) }()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve() }()
 	fmt.Fprintf(c.err, "mayfly listens on http://%s (API documentation at /docs)\n", server.Addr())
+	if s3 != nil {
+		fmt.Fprintf(c.err, "S3 listens on http://%s (mayfly s3-keys create makes a key)\n", s3.address)
+	}
 
 	// The first requests are answered while the guests are made ready.
 	ready := make(chan error, 1)
@@ -166,7 +175,7 @@ serving:
 	log.Info("stopping")
 	grace, cancel := context.WithTimeout(closing, cmd.ShutdownGrace)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(grace))
+	err = errors.Join(err, server.Shutdown(grace), s3.shutdown(grace))
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}
