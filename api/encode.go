@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"mayfly/host/binding"
 	"mayfly/host/execution"
 )
 
@@ -238,6 +239,14 @@ func appendUsage(b []byte, u *execution.Usage) []byte {
 	b = strconv.AppendInt(b, u.IngressBytes, 10)
 	b = append(b, `,"subrequests":`...)
 	b = strconv.AppendInt(b, int64(u.Subrequests), 10)
+	if u.Bindings != (binding.Usage{}) {
+		b = append(b, `,"binding_operations":`...)
+		b = strconv.AppendInt(b, int64(u.Bindings.Operations), 10)
+		b = append(b, `,"binding_read_bytes":`...)
+		b = strconv.AppendInt(b, u.Bindings.ReadBytes, 10)
+		b = append(b, `,"binding_write_bytes":`...)
+		b = strconv.AppendInt(b, u.Bindings.WriteBytes, 10)
+	}
 	return append(b, '}')
 }
 

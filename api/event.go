@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"mayfly/host/binding"
 	"mayfly/host/execution"
 	"mayfly/storage/meta"
 )
@@ -198,6 +199,9 @@ func resultOf(x *meta.Execution) (*execution.Result, error) {
 			Egress      int64   `json:"egress_bytes"`
 			Ingress     int64   `json:"ingress_bytes"`
 			Subrequests int
+			BindingOps  int   `json:"binding_operations"`
+			BindingRead int64 `json:"binding_read_bytes"`
+			BindingPut  int64 `json:"binding_write_bytes"`
 		}
 	}
 	if err := json.Unmarshal(x.Result, &stored); err != nil {
@@ -215,6 +219,7 @@ func resultOf(x *meta.Execution) (*execution.Result, error) {
 			Startup:    time.Duration(stored.Usage.Startup) * time.Microsecond,
 			PeakMemory: stored.Usage.PeakMemory, EgressBytes: stored.Usage.Egress,
 			IngressBytes: stored.Usage.Ingress, Subrequests: stored.Usage.Subrequests,
+			Bindings: binding.Usage{Operations: stored.Usage.BindingOps, ReadBytes: stored.Usage.BindingRead, WriteBytes: stored.Usage.BindingPut},
 		},
 	}
 	if stored.ResultType != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mayfly/host/binding"
 	"mayfly/host/execution"
 )
 
@@ -76,6 +77,9 @@ func TestRequestFields(t *testing.T) {
 		"files": [{"path": "a/b.txt", "content": "text"}, {"path": "c.bin", "content_base64": "AAEC/w=="}],
 		"limits": {"cpu_ms": 1, "wall_ms": 2, "memory_mb": 3, "output_bytes": 4, "files_bytes": 5, "subrequests": 6, "operations": 7},
 		"network": {"allow": [{"host": "*.example.com", "ports": [443], "methods": ["GET"]}, {"host": "1.2.3.4"}]},
+		"bindings": {"R2": {"type": "r2_bucket", "bucket": "reports", "prefix": "a/", "read_only": true, "limits": {"operations": 1, "read_bytes": 2, "write_bytes": 3}},
+			"KV": {"type": "kv_namespace", "namespace": "n"}, "V": {"type": "var", "value": {"a": [1, null]}}, "S": {"type": "secret", "secret": "TOKEN"},
+			"F": {"type": "fetcher", "base_url": "https://x.example/", "network": {"allow": [{"host": "x.example"}]}}, "A": {"type": "assets", "files": "/public"}},
 		"artifacts": {"paths": ["/out/**"]}, "tenant": "acme", "metadata": {"k": "v"}}`).want(200)
 	var got struct{ Result execution.Request }
 	a.decode(&got)
@@ -87,6 +91,12 @@ func TestRequestFields(t *testing.T) {
 			OutputBytes: 4, FilesBytes: 5, Subrequests: 6, Operations: 7},
 		Network: execution.Network{Allow: []execution.NetworkRule{
 			{Host: "*.example.com", Ports: []int{443}, Methods: []string{"GET"}}, {Host: "1.2.3.4"}}},
+		Bindings: []execution.Binding{
+			{Name: "R2", Type: "r2_bucket", Bucket: "reports", Prefix: "a/", ReadOnly: true, Limits: binding.Limits{Operations: 1, ReadBytes: 2, WriteBytes: 3}},
+			{Name: "KV", Type: "kv_namespace", Namespace: "n"}, {Name: "V", Type: "var", Value: json.RawMessage(`{"a":[1,null]}`)}, {Name: "S", Type: "secret", Secret: "TOKEN"},
+			{Name: "F", Type: "fetcher", BaseURL: "https://x.example/", Network: execution.Network{Allow: []execution.NetworkRule{{Host: "x.example"}}}},
+			{Name: "A", Type: "assets", Files: "/public"},
+		},
 		Artifacts: []string{"/out/**"}, Tenant: "acme", Metadata: map[string]string{"k": "v"},
 	}
 	if !reflect.DeepEqual(got.Result, want) {
@@ -109,8 +119,11 @@ func TestInvalidRequests(t *testing.T) {
 		{"unknown", `{"language":"javascript","code":"hello","wibble":1}`, []string{"/wibble: unknown field; known are language"}},
 		{"escaped name", `{"language":"javascript","code":"hello","a/b~c":1}`, []string{"/a~1b~0c: unknown"}},
 		{"twice", `{"language":"javascript","code":"hello","code":"hello"}`, []string{"/code: is given twice"}},
-		{"later", `{"language":"javascript","code":"hello","image":"x","bindings":{},"callback_url":"http://x","artifacts":{"export":{}}}`,
-			[]string{"/image: is not offered", "/bindings: is not offered", "/callback_url: is not offered", "/artifacts/export: is not offered"}},
+		{"bindings", `{"language":"javascript","code":"hello","bindings":{"A":1,"B":{},"C":{"type":"var","bucket":"x","value":1},"D":{"type":"r2_bucket","bucket":1,"limits":{"operations":0,"reads":1}},"E":{"type":"fetcher","network":{"allow":[{}]},"wibble":1}}}`,
+			[]string{"/bindings/A: expected a binding", "/bindings/B/type: required", "/bindings/C/bucket: is no member of a binding of type var", "/bindings/D/bucket: expected a string, not number",
+				"/bindings/D/limits/operations: must be an integer from 1", "/bindings/D/limits/reads: unknown field", "/bindings/E/network/allow/0/host: required", "/bindings/E/wibble: unknown field"}},
+		{"later", `{"language":"javascript","code":"hello","image":"x","callback_url":"http://x","artifacts":{"export":{}}}`,
+			[]string{"/image: is not offered", "/callback_url: is not offered", "/artifacts/export: is not offered"}},
 		{"packages", `{"language":"javascript","code":"hello","packages":["a==1",2,"\u0000"],"args":{}}`, []string{"/packages/1: expected a string, not number", "/args: expected an array"}},
 		{"many packages", `{"language":"javascript","code":"hello","packages":["` + strings.Repeat(`a","`, 32) + `a"]}`, []string{"/packages: must not have more than 32 elements"}},
 		{"limits", `{"language":"javascript","code":"hello","limits":{"cpu_ms":0,"wall_ms":1.5,"memory_mb":-1,"output_bytes":"1","files_bytes":99999999999999999999,"subreqests":1}}`,

@@ -57,10 +57,11 @@ const (
 	seenTenant
 	seenMetadata
 	seenPackages
+	seenBindings
 )
 
 var (
-	requestFields  = []string{"language", "code", "files", "entrypoint", "stdin", "args", "env", "input", "limits", "network", "packages", "artifacts", "tenant", "metadata"}
+	requestFields  = []string{"language", "code", "files", "entrypoint", "stdin", "args", "env", "input", "limits", "network", "bindings", "packages", "artifacts", "tenant", "metadata"}
 	fileFields     = []string{"path", "content", "content_base64", "artifact"}
 	refFields      = []string{"execution", "name"}
 	limitFields    = []string{"cpu_ms", "wall_ms", "memory_mb", "output_bytes", "files_bytes", "subrequests", "operations"}
@@ -74,7 +75,7 @@ var (
 // notOffered are fields of the wider contract that this server refuses, lest
 // a client believe that they had an effect.
 var notOffered = map[string]bool{
-	"/image": true, "/bindings": true, "/callback_url": true,
+	"/image": true, "/callback_url": true,
 	"/artifacts/export": true,
 }
 
@@ -175,6 +176,10 @@ func (d *decoder) member(name []byte) {
 	case "network":
 		if d.once(seenNetwork) {
 			d.fields("an object", d.networkMember)
+		}
+	case "bindings":
+		if d.once(seenBindings) {
+			d.bindings()
 		}
 	case "packages":
 		if d.once(seenPackages) {

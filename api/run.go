@@ -211,7 +211,9 @@ func (s *Server) settle(x *run, result *execution.Result) record {
 		Usage: meta.Usage{
 			CPU: result.Usage.CPU, Wall: result.Usage.Wall, PeakMemory: result.Usage.PeakMemory,
 			EgressBytes: result.Usage.EgressBytes, IngressBytes: result.Usage.IngressBytes,
-			Subrequests: int64(result.Usage.Subrequests),
+			Subrequests:       int64(result.Usage.Subrequests),
+			BindingOperations: int64(result.Usage.Bindings.Operations),
+			BindingReadBytes:  result.Usage.Bindings.ReadBytes, BindingWriteBytes: result.Usage.Bindings.WriteBytes,
 		},
 	}
 	for _, a := range result.Artifacts {

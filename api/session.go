@@ -155,7 +155,7 @@ func (s *Server) postSession(c echo.Context, who principal) error {
 	}
 	r := &d.request
 	info, err := s.options.Sessions.Create(c.Request().Context(), session.Options{
-		Tenant: r.Tenant, Language: r.Language, Snapshot: d.snapshot, Files: r.Files, Env: r.Env, Limits: r.Limits, Network: r.Network, Packages: r.Packages,
+		Tenant: r.Tenant, Language: r.Language, Snapshot: d.snapshot, Files: r.Files, Env: r.Env, Limits: r.Limits, Network: r.Network, Bindings: r.Bindings, Packages: r.Packages,
 		Metadata: r.Metadata, IdleTimeout: d.idle, DeleteIdle: d.deleteIdle,
 	})
 	if err != nil {

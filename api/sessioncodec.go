@@ -32,7 +32,7 @@ const (
 	seenOnIdle
 )
 
-var sessionFields = []string{"language", "snapshot", "files", "env", "limits", "network", "packages", "idle_timeout_ms", "on_idle", "tenant", "metadata"}
+var sessionFields = []string{"language", "snapshot", "files", "env", "limits", "network", "bindings", "packages", "idle_timeout_ms", "on_idle", "tenant", "metadata"}
 
 // decode reads the body of POST /v1/sessions.
 func (d *sessionDecoder) decode(body []byte) {
@@ -170,6 +170,10 @@ func appendSession(b []byte, i *session.Info) []byte {
 	b = appendLimits(b, &i.Limits)
 	b = append(b, `,"network":`...)
 	b = appendNetwork(b, &i.Network)
+	if len(i.Bindings) > 0 {
+		b = append(b, `,"bindings":`...)
+		b = appendBindings(b, i.Bindings)
+	}
 	b = append(b, `,"metadata":`...)
 	b = appendStringMap(b, i.Metadata)
 	if i.Parent != "" {

@@ -29,6 +29,7 @@ type runCommand struct {
 	Env        map[string]string `help:"Environment variable of the program." placeholder:"NAME=VALUE"`
 	Allow      []string          `help:"Host that fetch may reach, as api.example.com, *.example.com, example.com:8443; repeatable." placeholder:"HOST"`
 	Secret     map[string]string `help:"Variable of this command's environment whose value requests to a host carry as Authorization: Bearer; the program does not see it. Repeatable." placeholder:"HOST=VARIABLE"`
+	Binding    []string          `help:"Binding that the program finds in env: NAME=r2:BUCKET[/PREFIX][,ro], NAME=kv:NAMESPACE[/PREFIX][,ro], NAME=var:JSON, NAME=secret:VARIABLE of this command's environment, NAME=fetcher:URL (the way to that host), NAME=assets:DIR among the program's files; repeatable. Buckets and namespaces are in --data, and made when they are first used." placeholder:"NAME=KIND:WHAT" sep:"none"`
 	Limit      map[string]string `help:"Limit: cpu, wall (durations), memory, output, files (sizes), subrequests, operations (numbers)." placeholder:"NAME=VALUE"`
 	Artifacts  string            `help:"Directory in which to keep the files that the program writes to /artifacts." placeholder:"DIR" type:"path"`
 	Keep       []string          `help:"Pattern of the files to keep, instead of /artifacts/**." placeholder:"GLOB"`
@@ -36,6 +37,7 @@ type runCommand struct {
 	JSON       bool              `help:"Print the whole result as JSON."`
 	Statistics bool              `name:"usage" help:"Print what the program used."`
 
+	dataSettings   `group:"Settings, as those of mayfly serve:"`
 	engineSettings `group:"Settings, as those of mayfly serve:"`
 	limitSettings  `group:"Settings, as those of mayfly serve:"`
 }
@@ -73,7 +75,13 @@ func (cmd *runCommand) run(ctx context.Context, c console) (err error) {
 	needed, _ := guestOf(request.Language) // one of the flag's, or a file's
 	artifacts := &folder{path: cmd.Artifacts}
 	defaults, caps := cmd.limits()
-	h, err := newHost(&cmd.engineSettings, []guest{needed}, artifacts, execution.Config{Defaults: defaults, Caps: caps, Secrets: environmentSecrets{}}, newLog(c.err, cmd.level()))
+	config := execution.Config{Defaults: defaults, Caps: caps, Secrets: environmentSecrets{}}
+	stores := &localStores{}
+	defer func() { err = errors.Join(err, stores.Close()) }()
+	if err := stores.open(ctx, &cmd.dataSettings, request.Bindings, &config); err != nil {
+		return err
+	}
+	h, err := newHost(&cmd.engineSettings, []guest{needed}, artifacts, config, newLog(c.err, cmd.level()))
 	if err != nil {
 		return err
 	}
@@ -152,6 +160,9 @@ func (cmd *runCommand) print(c console, r *execution.Result, artifacts *folder) 
 		u := r.Usage
 		fmt.Fprintf(c.err, "cpu %v, wall %v, start-up %v, memory %d KiB, egress %d B, subrequests %d\n", u.CPU.Round(time.Microsecond), u.Wall.Round(time.Microsecond), u.Startup.Round(time.Microsecond),
 			u.PeakMemory>>10, u.EgressBytes, u.Subrequests)
+		if b := u.Bindings; b.Operations > 0 {
+			fmt.Fprintf(c.err, "binding operations %d, read %d B, written %d B\n", b.Operations, b.ReadBytes, b.WriteBytes)
+		}
 	}
 }
 
@@ -266,6 +277,13 @@ func (cmd *runCommand) request(c console) (*execution.Request, error) {
 		if os.Getenv(variable) == "" {
 			return nil, usageError{fmt.Errorf("--secret: the environment has no variable %s", variable)}
 		}
+	}
+	for _, text := range cmd.Binding {
+		b, err := parseBinding(text)
+		if err != nil {
+			return nil, err
+		}
+		r.Bindings = append(r.Bindings, b)
 	}
 	return r, cmd.setLimits(&r.Limits)
 }

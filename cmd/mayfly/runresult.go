@@ -41,6 +41,10 @@ type runUsage struct {
 	EgressBytes      int64   `json:"egress_bytes"`
 	IngressBytes     int64   `json:"ingress_bytes"`
 	SubrequestsCount int     `json:"subrequests"`
+
+	BindingOperations int   `json:"binding_operations,omitempty"`
+	BindingReadBytes  int64 `json:"binding_read_bytes,omitempty"`
+	BindingWriteBytes int64 `json:"binding_write_bytes,omitempty"`
 }
 
 func newRunResult(r *execution.Result) runResult {
@@ -50,7 +54,8 @@ func newRunResult(r *execution.Result) runResult {
 		Displays: append([]execution.Display{}, r.Displays...), Stdout: r.Stdout, Stderr: r.Stderr,
 		Truncated: append([]string{}, r.Truncated...), Error: r.Error, ExitCode: r.ExitCode, Artifacts: []runArtifact{},
 		Usage: runUsage{ms(r.Usage.CPU), ms(r.Usage.Wall), ms(r.Usage.Queue), float64(r.Usage.Startup.Microseconds()), r.Usage.PeakMemory,
-			r.Usage.EgressBytes, r.Usage.IngressBytes, r.Usage.Subrequests},
+			r.Usage.EgressBytes, r.Usage.IngressBytes, r.Usage.Subrequests,
+			r.Usage.Bindings.Operations, r.Usage.Bindings.ReadBytes, r.Usage.Bindings.WriteBytes},
 	}
 	for _, a := range r.Artifacts {
 		out.Artifacts = append(out.Artifacts, runArtifact{a.Name, a.Path, a.Size, a.ContentType, a.SHA256})

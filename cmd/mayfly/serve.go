@@ -14,6 +14,7 @@ import (
 	"mayfly/host/execution"
 	"mayfly/host/session"
 	objects "mayfly/storage/fs"
+	"mayfly/storage/kv"
 	"mayfly/storage/meta"
 )
 
@@ -75,6 +76,11 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, buckets.Close()) }()
+	values, err := cmd.openKV(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, values.Close()) }()
 	secret, err := loadSecret(filepath.Join(cmd.Data, "artifact.secret"))
 	if err != nil {
 		return err
@@ -91,7 +97,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defaults, caps := cmd.limits()
-	h, err := newHost(&cmd.engineSettings, cmd.guests(), artifacts, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep, Secrets: secrets}, log)
+	h, err := newHost(&cmd.engineSettings, cmd.guests(), artifacts, execution.Config{Defaults: defaults, Caps: caps, Keep: cmd.Keep, Secrets: secrets, Buckets: buckets, KV: values}, log)
 	if err != nil {
 		return err
 	}
@@ -161,7 +167,7 @@ serving:
 				break serving
 			}
 		case <-sweep.C:
-			if err := cmd.sweep(ctx, records, files, artifacts); err != nil && ctx.Err() == nil {
+			if err := cmd.sweep(ctx, records, files, artifacts, values); err != nil && ctx.Err() == nil {
 				log.Error("sweep of what has expired", "err", err)
 			}
 		}
@@ -183,10 +189,11 @@ serving:
 }
 
 // sweep removes what has expired.
-func (cmd *serveCommand) sweep(ctx context.Context, records *meta.Store, files *objects.Store, artifacts *objects.Bucket) error {
+func (cmd *serveCommand) sweep(ctx context.Context, records *meta.Store, files *objects.Store, artifacts *objects.Bucket, values kv.Store) error {
 	_, err := records.Sweep(ctx, func(ctx context.Context, keys []string) error { return artifacts.Delete(ctx, keys...) })
 	_, err2 := files.Sweep(ctx)
-	return errors.Join(err, err2)
+	_, err3 := values.Sweep(ctx)
+	return errors.Join(err, err2, err3)
 }
 
 // loadSecret reads the key that signs artifact URLs, or makes it.

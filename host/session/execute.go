@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"mayfly/host/execution"
 )
 
 // Execute runs a request as the session's next cell, after those that came
 // before it. Of the request, Language may be left out, Env is added to the
-// session's, Limits and Network hold for this cell instead of the session's
+// session's, and so are Bindings; Limits and Network hold for this cell instead of the session's
 // where they are given. The state that the cell leaves is durable before emit
 // is told of the cell's end.
 //
@@ -87,6 +88,11 @@ func (x *session) complete(r *execution.Request) {
 	r.Limits.FilesBytes = files
 	if r.Network.Allow == nil {
 		r.Network = own.Network
+	}
+	for _, b := range own.Bindings {
+		if !slices.ContainsFunc(r.Bindings, func(x execution.Binding) bool { return x.Name == b.Name }) {
+			r.Bindings = append(slices.Clip(r.Bindings), b)
+		}
 	}
 }
 
@@ -201,7 +207,7 @@ func (s *Service) restarted(ctx context.Context, x *session) (*execution.State, 
 	}
 	s.config.Log.Error("a session's files could not be kept at its restart", "session", x.id, "err", err)
 	x.mu.Lock()
-	o := Options{Tenant: x.tenant, Language: x.record.Language, Limits: x.record.Limits, Network: x.record.Network}
+	o := Options{Tenant: x.tenant, Language: x.record.Language, Limits: x.record.Limits, Network: x.record.Network, Bindings: x.record.Bindings}
 	x.mu.Unlock()
 	if state, err = s.config.Executor.NewState(ctx, o.request()); err != nil {
 		return nil, fmt.Errorf("session %s: %w", x.id, err)

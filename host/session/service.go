@@ -259,14 +259,14 @@ func (s *Service) Create(ctx context.Context, o Options) (Info, error) {
 	}
 	now := s.config.Now().UTC().Truncate(time.Millisecond)
 	return s.add(ctx, o.Tenant, record{
-		Version: recordVersion, Language: o.Language, Env: o.Env, Limits: o.Limits, Network: o.Network, Metadata: o.Metadata,
+		Version: recordVersion, Language: o.Language, Env: o.Env, Limits: o.Limits, Network: o.Network, Bindings: o.Bindings, Metadata: o.Metadata,
 		IdleTimeout: o.IdleTimeout, DeleteIdle: o.DeleteIdle, Snapshot: o.Snapshot, Copied: o.Snapshot != "", Created: now, Used: now,
 	}, state, nil)
 }
 
 // request is what the executor is asked to look at.
 func (o *Options) request() execution.Request {
-	return execution.Request{Language: o.Language, Code: " ", Files: o.Files, Env: o.Env, Limits: o.Limits, Network: o.Network, Packages: o.Packages, Tenant: o.Tenant}
+	return execution.Request{Language: o.Language, Code: " ", Files: o.Files, Env: o.Env, Limits: o.Limits, Network: o.Network, Bindings: o.Bindings, Packages: o.Packages, Tenant: o.Tenant}
 }
 
 // add makes a session of a state, which belongs to it from then on: from the

@@ -48,10 +48,11 @@ type Options struct {
 	Snapshot string           // to start from; empty: the language's warm image
 	Files    []execution.File // mounted at the start, relative to the working directory
 	Env      map[string]string
-	Limits   execution.Limits  // of each cell, MemoryBytes and FilesBytes of the session
-	Network  execution.Network // of each cell that does not bring its own
-	Packages []string          // added to the files at the start
-	Metadata map[string]string // kept, not interpreted
+	Limits   execution.Limits    // of each cell, MemoryBytes and FilesBytes of the session
+	Network  execution.Network   // of each cell that does not bring its own
+	Bindings []execution.Binding // of each cell; what it brings of its own comes before
+	Packages []string            // added to the files at the start
+	Metadata map[string]string   // kept, not interpreted
 	// IdleTimeout is how long the session may go unused; then it hibernates, or
 	// is deleted if DeleteIdle is set. 0: the server's.
 	IdleTimeout time.Duration
@@ -80,6 +81,7 @@ type Info struct {
 	DeleteIdle             bool
 	Limits                 execution.Limits // as asked for
 	Network                execution.Network
+	Bindings               []execution.Binding
 	Metadata               map[string]string
 	Parent                 string // the session that it was forked from
 	Snapshot               string // the snapshot that it was made of
@@ -112,18 +114,19 @@ type session struct {
 
 // record is what is kept of a session besides its state's files.
 type record struct {
-	Version     int               `json:"version"`
-	Language    string            `json:"language"`
-	Env         map[string]string `json:"env,omitempty"`
-	Limits      execution.Limits  `json:"limits"`
-	Network     execution.Network `json:"network"`
-	Metadata    map[string]string `json:"metadata,omitempty"`
-	IdleTimeout time.Duration     `json:"idle_timeout"`
-	DeleteIdle  bool              `json:"delete_idle,omitempty"`
-	Parent      string            `json:"parent,omitempty"`
-	Snapshot    string            `json:"snapshot,omitempty"`
-	Created     time.Time         `json:"created"`
-	Used        time.Time         `json:"used"`
+	Version     int                 `json:"version"`
+	Language    string              `json:"language"`
+	Env         map[string]string   `json:"env,omitempty"`
+	Limits      execution.Limits    `json:"limits"`
+	Network     execution.Network   `json:"network"`
+	Bindings    []execution.Binding `json:"bindings,omitempty"`
+	Metadata    map[string]string   `json:"metadata,omitempty"`
+	IdleTimeout time.Duration       `json:"idle_timeout"`
+	DeleteIdle  bool                `json:"delete_idle,omitempty"`
+	Parent      string              `json:"parent,omitempty"`
+	Snapshot    string              `json:"snapshot,omitempty"`
+	Created     time.Time           `json:"created"`
+	Used        time.Time           `json:"used"`
 
 	Copied bool `json:"copied,omitempty"` // since its last cell: its generators of random numbers start anew
 
@@ -149,7 +152,7 @@ func (x *session) info(keep time.Duration) Info {
 	i := Info{
 		ID: x.id, Tenant: x.tenant, Language: r.Language, Status: Hibernated,
 		CreatedAt: r.Created, UsedAt: x.used, Cells: r.Cells, MemoryBytes: r.MemoryBytes, FileBytes: r.FileBytes,
-		IdleTimeout: r.IdleTimeout, DeleteIdle: r.DeleteIdle, Limits: r.Limits, Network: r.Network, Metadata: r.Metadata,
+		IdleTimeout: r.IdleTimeout, DeleteIdle: r.DeleteIdle, Limits: r.Limits, Network: r.Network, Bindings: r.Bindings, Metadata: r.Metadata,
 		Parent: r.Parent, Snapshot: r.Snapshot,
 	}
 	switch {

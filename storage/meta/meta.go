@@ -64,6 +64,10 @@ type Usage struct {
 	EgressBytes  int64
 	IngressBytes int64
 	Subrequests  int64
+
+	BindingOperations int64
+	BindingReadBytes  int64 // of bodies that bindings gave to programs
+	BindingWriteBytes int64 // of bodies that they took
 }
 
 // A Filter selects executions. The zero value selects the newest ones.

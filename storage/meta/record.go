@@ -51,6 +51,13 @@ func encodeRecord(id identity, e *Execution) []byte {
 		b = appendText(b, a.SHA256)
 		b = appendText(b, a.ObjectKey)
 	}
+	// Records from before there were bindings end here, and so do those of
+	// executions without any.
+	if u := e.Usage; u.BindingOperations != 0 || u.BindingReadBytes != 0 || u.BindingWriteBytes != 0 {
+		b = binary.AppendVarint(b, u.BindingOperations)
+		b = binary.AppendVarint(b, u.BindingReadBytes)
+		b = binary.AppendVarint(b, u.BindingWriteBytes)
+	}
 	return finish(b)
 }
 
@@ -85,6 +92,11 @@ func decodeRecord(id identity, b []byte) (Execution, error) {
 			SHA256:      string(d.text()),
 			ObjectKey:   string(d.text()),
 		})
+	}
+	if len(d.rest) > 0 {
+		e.Usage.BindingOperations = d.varint()
+		e.Usage.BindingReadBytes = d.varint()
+		e.Usage.BindingWriteBytes = d.varint()
 	}
 	return e, d.end()
 }

@@ -31,6 +31,9 @@ func (u *Usage) add(v Usage) {
 	u.EgressBytes += v.EgressBytes
 	u.IngressBytes += v.IngressBytes
 	u.Subrequests += v.Subrequests
+	u.BindingOperations += v.BindingOperations
+	u.BindingReadBytes += v.BindingReadBytes
+	u.BindingWriteBytes += v.BindingWriteBytes
 }
 
 // A usageRow is a row of the table usage.
@@ -38,17 +41,24 @@ type usageRow struct {
 	tenant                                                   string
 	day                                                      int64
 	executions, cpu, wall, peak, egress, ingress, subrequest int64
+	bindingOperations, bindingRead, bindingWrite             int64
 	crc                                                      int64
 }
 
-const usageColumns = "tenant, day, executions, cpu, wall, peak_memory, egress, ingress, subrequests, crc"
+const usageColumns = "tenant, day, executions, cpu, wall, peak_memory, egress, ingress, subrequests, binding_operations, binding_read, binding_write, crc"
 
 func (r *usageRow) fields() []any {
-	return []any{&r.tenant, &r.day, &r.executions, &r.cpu, &r.wall, &r.peak, &r.egress, &r.ingress, &r.subrequest, &r.crc}
+	return []any{&r.tenant, &r.day, &r.executions, &r.cpu, &r.wall, &r.peak, &r.egress, &r.ingress, &r.subrequest, &r.bindingOperations, &r.bindingRead, &r.bindingWrite, &r.crc}
 }
 
+// checksum covers what bindings used only where there is some: rows from before
+// there were bindings stay whole.
 func (r *usageRow) checksum() int64 {
-	return checksum(r.tenant, r.day, r.executions, r.cpu, r.wall, r.peak, r.egress, r.ingress, r.subrequest)
+	fields := []any{r.tenant, r.day, r.executions, r.cpu, r.wall, r.peak, r.egress, r.ingress, r.subrequest}
+	if r.bindingOperations != 0 || r.bindingRead != 0 || r.bindingWrite != 0 {
+		fields = append(fields, r.bindingOperations, r.bindingRead, r.bindingWrite)
+	}
+	return checksum(fields...)
 }
 
 func (r *usageRow) usage() (Usage, error) {
@@ -63,6 +73,10 @@ func (r *usageRow) usage() (Usage, error) {
 		EgressBytes:  r.egress,
 		IngressBytes: r.ingress,
 		Subrequests:  r.subrequest,
+
+		BindingOperations: r.bindingOperations,
+		BindingReadBytes:  r.bindingRead,
+		BindingWriteBytes: r.bindingWrite,
 	}, nil
 }
 
@@ -98,9 +112,10 @@ func addUsage(tx *sqlite.Tx, lists ...[]*entry) error {
 		} else if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		r = usageRow{g.tenant, g.day, total.Executions, total.CPU.Microseconds(), total.Wall.Microseconds(), total.PeakMemory, total.EgressBytes, total.IngressBytes, total.Subrequests, 0}
-		_, err = tx.Exec("INSERT OR REPLACE INTO usage ("+usageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			r.tenant, r.day, r.executions, r.cpu, r.wall, r.peak, r.egress, r.ingress, r.subrequest, r.checksum())
+		r = usageRow{g.tenant, g.day, total.Executions, total.CPU.Microseconds(), total.Wall.Microseconds(), total.PeakMemory, total.EgressBytes, total.IngressBytes, total.Subrequests,
+			total.BindingOperations, total.BindingReadBytes, total.BindingWriteBytes, 0}
+		_, err = tx.Exec("INSERT OR REPLACE INTO usage ("+usageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			r.tenant, r.day, r.executions, r.cpu, r.wall, r.peak, r.egress, r.ingress, r.subrequest, r.bindingOperations, r.bindingRead, r.bindingWrite, r.checksum())
 		if err != nil {
 			return err
 		}
