@@ -281,7 +281,11 @@ class Rewriting {
   }
 
   async #pieces(list) {
-    for (let i = 0; i < list.length; i++) await this.#piece(list[i]);
+    for (let i = 0; i < list.length; i++) {
+      const piece = list[i];
+      if (piece.stream !== undefined) await this.#piece(piece);
+      else if (this.#removing === 0) ArrayPrototypePush(this.#out, piece.bytes);
+    }
   }
 
   async #piece(piece) {
@@ -324,7 +328,8 @@ class Rewriting {
         lt = StringPrototypeIndexOf(text, "<", lt + 1);
       }
       if (lt < 0 || lt > this.#at) {
-        if (!(await this.#textTo(lt < 0 ? length : lt, lt < 0 && !last))) return;
+        if (this.#top().text.length === 0) this.#at = lt < 0 ? length : lt;
+        else if (!(await this.#textTo(lt < 0 ? length : lt, lt < 0 && !last))) return;
       }
       if (lt < 0) return;
       if (next < 0) {
@@ -335,15 +340,17 @@ class Rewriting {
       if (next === SLASH) {
         const c = lt + 2 < length ? bytes[lt + 2] : -1;
         if (c < 0) done = false;
-        else if (classes[c] & LETTER) done = await this.#endTag(lt);
-        else done = await this.#bogus(lt, lt + 2);
+        else if (classes[c] & LETTER) done = this.#endTag(lt);
+        else done = this.#bogus(lt, lt + 2);
       } else if (next === 0x21) {
-        done = await this.#declaration(lt, last);
+        done = this.#declaration(lt, last);
       } else if (next === 0x3f) {
-        done = await this.#bogus(lt, lt + 1);
+        done = this.#bogus(lt, lt + 1);
       } else {
-        done = await this.#startTag(lt);
+        done = this.#startTag(lt);
       }
+      // Most tags concern nobody: they are done at once.
+      if (typeof done === "object") done = await done;
       if (!done) {
         this.#wants = true;
         return;
@@ -395,7 +402,10 @@ class Rewriting {
   }
 
   async #handleAll(sets, member, constructor, record) {
-    for (let i = 0; i < sets.length; i++) await handle(sets[i], sets[i][member], constructor, record);
+    for (let i = 0; i < sets.length; i++) {
+      const wait = handle(sets[i], sets[i][member], constructor, record);
+      if (wait !== undefined) await wait;
+    }
   }
 
   // rawText takes text in an element that has no markup, up to its end tag.
@@ -518,12 +528,22 @@ class Rewriting {
     }
   }
 
-  async #startTag(from) {
+  // Of the methods for markup, each answers whether the markup is whole, or a
+  // promise of that where handlers have to run.
+
+  #startTag(from) {
     const spans = [];
     const to = this.#tag(from + 1, spans);
     if (to < 0) return false;
-    const { nameTo, selfClosing } = this;
-    if (this.#inText) await this.#endText();
+    return this.#inText ? this.#afterText(from, to, spans, this.nameTo, this.selfClosing) : this.#element(from, to, spans, this.nameTo, this.selfClosing);
+  }
+
+  async #afterText(from, to, spans, nameTo, selfClosing) {
+    await this.#endText();
+    return this.#element(from, to, spans, nameTo, selfClosing);
+  }
+
+  #element(from, to, spans, nameTo, selfClosing) {
     const name = StringPrototypeToLowerCase(StringPrototypeSlice(this.text, from + 1, nameTo));
     const parent = this.#top();
     const space = spaceOf(name, parent);
@@ -572,10 +592,21 @@ class Rewriting {
           __proto__: null, live: true, source: this, spans, nameFrom: from + 1, nameTo, name, space, open, selfClosing, attributes: undefined,
           renamed: false, edited: false, changed: false, removed: false, emptied: false, before: [], after: [], first: [], last: [], replacement: undefined, endHandlers: [],
         };
-        await handle(set, set.element, Element, record);
       }
     }
-    if (record !== undefined && (record.changed || record.edited)) {
+    if (record !== undefined) return this.#handleElement(sets, record, entry, from, to);
+    return this.#enter(entry, open, to);
+  }
+
+  async #handleElement(sets, record, entry, from, to) {
+    const { open } = record;
+    for (let i = 0; i < sets.length; i++) {
+      const { set } = sets[i];
+      if (set.element === undefined) continue;
+      const wait = handle(set, set.element, Element, record);
+      if (wait !== undefined) await wait;
+    }
+    if (record.changed || record.edited) {
       this.#put(from);
       await this.#pieces(record.before);
       if (record.removed) {
@@ -599,20 +630,33 @@ class Rewriting {
       }
       record.source = undefined;
     }
+    return this.#enter(entry, open, to);
+  }
+
+  // enter goes past a start tag.
+  #enter(entry, open, to) {
     this.#at = to;
     if (open) {
+      const { name } = entry;
       ArrayPrototypePush(this.#stack, entry);
       MapPrototypeSet(this.#open, name, (MapPrototypeGet(this.#open, name) ?? 0) + 1);
-      if (space === "html" && SetPrototypeHas(raws, name)) this.#raw = name;
+      if (entry.space === "html" && SetPrototypeHas(raws, name)) this.#raw = name;
     }
     return true;
   }
 
-  async #endTag(from) {
+  #endTag(from) {
     const to = this.#tag(from + 2, []);
     if (to < 0) return false;
-    const { nameTo } = this;
-    if (this.#inText) await this.#endText();
+    return this.#inText ? this.#endAfterText(from, to, this.nameTo) : this.#end(from, to, this.nameTo);
+  }
+
+  async #endAfterText(from, to, nameTo) {
+    await this.#endText();
+    return this.#end(from, to, nameTo);
+  }
+
+  #end(from, to, nameTo) {
     const name = StringPrototypeToLowerCase(StringPrototypeSlice(this.text, from + 2, nameTo));
     const open = MapPrototypeGet(this.#open, name) ?? 0;
     this.#at = to;
@@ -627,8 +671,7 @@ class Rewriting {
         this.#removing--;
       }
       if (entry.name !== name) continue;
-      if (entry.record !== undefined) await this.#closeElement(entry.record, from, to);
-      return true;
+      return entry.record === undefined ? true : this.#closeElement(entry.record, from, to);
     }
   }
 
@@ -657,6 +700,7 @@ class Rewriting {
       this.#put(to);
     }
     await this.#pieces(end.after);
+    return true;
   }
 
   async #declaration(from, last) {
@@ -746,11 +790,17 @@ const endOf = (name) => MapPrototypeGet(ends, name);
 
 const isThenable = (value) => typeof value === "object" && value !== null;
 
-// handle calls one handler with a token of its own, which is of no use after.
-async function handle(set, handler, constructor, record) {
+// handle calls one handler with a token of its own, which is of no use after. It
+// answers a promise if that takes time.
+function handle(set, handler, constructor, record) {
   record.live = true;
   const result = FunctionPrototypeCall(handler, set.self, make(constructor, record));
-  if (isThenable(result)) await result;
+  if (isThenable(result)) return settled(result, record);
+  record.live = false;
+  return undefined;
+}
+async function settled(result, record) {
+  await result;
   record.live = false;
 }
 
