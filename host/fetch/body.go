@@ -20,6 +20,7 @@ type body struct {
 	exchange *exchange
 	handle   uint32
 	source   io.ReadCloser
+	length   int64 // bytes, or -1
 
 	space chan struct{} // tells the pump that the chunk was taken
 	ended chan struct{} // closed when the pump is done
@@ -32,6 +33,8 @@ type body struct {
 	waiting bool   // a body_read is under way
 	reader  uint32 // its id
 	sawFull bool
+	taken   bool // the guest had some of it
+	passed  bool // it is a request's now: the pump steps back
 }
 
 func (b *body) cancel(cause error) { b.exchange.cancel(cause) }
@@ -62,28 +65,41 @@ func (b *body) pump() {
 	x := b.exchange
 	buffer := readBuffers.Get().(*[readSize]byte)
 	for b.room() {
-		x.watchdog.arm(x.session.client.config.IdleTimeout, "the next part of the response's body")
-		n, err := b.source.Read(buffer[:])
-		x.watchdog.disarm()
-		n, limit := x.session.receive(n)
-		switch {
-		case limit != nil:
-			err = limit
-		case err != nil && err != io.EOF:
-			err = x.explain(err)
-		}
+		n, err := b.read(buffer[:])
 		b.add(buffer[:n], err)
 		if err != nil {
 			break
 		}
 	}
 	readBuffers.Put(buffer)
-	b.source.Close()
-	x.cancel(errAborted)
+	b.mu.Lock()
+	goesOn := b.passed && !b.done
+	b.mu.Unlock()
+	if !goesOn {
+		b.source.Close()
+		x.cancel(errAborted)
+	}
 	close(b.ended)
 }
 
-// room waits until there is room for a read. It is false if the body was given up.
+// read reads from the network, and explains what goes wrong.
+func (b *body) read(p []byte) (int, error) {
+	x := b.exchange
+	x.watchdog.arm(x.session.client.config.IdleTimeout, "the next part of the response's body")
+	n, err := b.source.Read(p)
+	x.watchdog.disarm()
+	n, limit := x.session.receive(n)
+	switch {
+	case limit != nil:
+		err = limit
+	case err != nil && err != io.EOF:
+		err = x.explain(err)
+	}
+	return n, err
+}
+
+// room waits until there is room for a read. It is false if the body was given up,
+// or passed on.
 func (b *body) room() bool {
 	for {
 		b.mu.Lock()
@@ -92,7 +108,11 @@ func (b *body) room() bool {
 			b.sawFull = true
 			close(b.full)
 		}
+		passed := b.passed
 		b.mu.Unlock()
+		if passed {
+			return false
+		}
 		if room {
 			return true
 		}
@@ -125,7 +145,7 @@ func (b *body) deliver() {
 		b.mu.Unlock()
 		return
 	}
-	b.waiting = false
+	b.waiting, b.taken = false, true
 	chunk, err := b.chunk, b.err
 	b.chunk = nil
 	b.mu.Unlock()

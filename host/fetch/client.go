@@ -123,6 +123,7 @@ func (c *Client) newTransport(p *pool) *http.Transport {
 		DialContext:            p.dial,
 		DialTLSContext:         p.dialTLS,
 		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // decode does it
 		MaxIdleConns:           32,
 		MaxIdleConnsPerHost:    8,
 		MaxConnsPerHost:        64,

@@ -22,7 +22,8 @@ type exchange struct {
 	id       uint32
 	request  *request
 	policy   *egress.Policy
-	upload   *upload // of a streamed request body
+	upload   *upload  // of a streamed request body
+	passage  *passage // of a response's body that is the request's
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	watchdog watchdog
@@ -47,13 +48,24 @@ func (s *Session) startFetch(id uint32, in []byte, policy *egress.Policy) error 
 // send begins the exchange of a request.
 func (s *Session) send(id uint32, r *request, policy *egress.Policy) error {
 	x := &exchange{session: s, id: id, request: r, policy: policy}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return errAborted
+	if r.body == bodyPassed {
+		if err := s.pass(x, r.bytes); err != nil {
+			return err
+		}
 	}
-	if s.open >= s.options.Limits.Open {
+	s.mu.Lock()
+	if s.closed || s.open >= s.options.Limits.Open {
+		closed := s.closed
+		x.ctx, x.cancel = context.WithCancelCause(s.ctx)
+		x.watchdog.cancel = x.cancel
 		s.mu.Unlock()
+		x.cancel(errAborted)
+		if x.passage != nil {
+			x.passage.Close()
+		}
+		if closed {
+			return errAborted
+		}
 		return typeError("fetch failed: %d fetches are open already (read or cancel the bodies of responses)", s.options.Limits.Open)
 	}
 	s.open++
@@ -81,6 +93,9 @@ func (x *exchange) run() {
 		x.cancel(errAborted)
 		if x.upload != nil {
 			x.upload.Close()
+		}
+		if x.passage != nil {
+			x.passage.Close()
 		}
 		x.session.release()
 		x.session.fail(x.id, err)
@@ -127,6 +142,7 @@ func (x *exchange) roundTrips() (_ *http.Response, redirected bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
+		decode(response)
 		hide(response, hidden)
 		x.watchdog.disarm()
 		s.countIngress(headerSize(response.Header) + int64(len(response.Status)) + 15)
@@ -183,7 +199,11 @@ func (x *exchange) httpRequest() *http.Request {
 	case r.body == bodyStream:
 		h.ContentLength = -1
 		h.Body = x.upload
+	case r.body == bodyPassed:
+		h.ContentLength = x.passage.length
+		h.Body = x.passage
 	}
+	askForCodings(h)
 	return h.WithContext(x.ctx)
 }
 
@@ -226,7 +246,7 @@ func (x *exchange) answer(response *http.Response, redirected bool) {
 		s.settle(x.id, true, encodeResponse(response, x.request, redirected, bodyNone, nil, 0))
 		return
 	}
-	b := &body{exchange: x, source: response.Body, space: make(chan struct{}, 1), ended: make(chan struct{}), full: make(chan struct{})}
+	b := &body{exchange: x, source: response.Body, length: response.ContentLength, space: make(chan struct{}, 1), ended: make(chan struct{}), full: make(chan struct{})}
 	s.mu.Lock()
 	s.handles++
 	b.handle = s.handles

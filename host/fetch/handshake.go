@@ -8,6 +8,8 @@ import (
 
 	"github.com/coder/websocket"
 	"golang.org/x/net/http/httpguts"
+
+	"mayfly/host/egress"
 )
 
 // startSocket checks a request for a WebSocket and sends it on its way: as a
@@ -51,16 +53,23 @@ func subprotocols(m fetchMessage) ([]string, error) {
 // A handshaker is the round trip of a handshake. What is no acceptance keeps its
 // body, which the handshake would cut.
 type handshaker struct {
-	transport *http.Transport
-	wire      *wire
-	body      io.ReadCloser
+	exchange *exchange
+	inject   []egress.Injection
+	wire     *wire
+	body     io.ReadCloser
 }
 
 func (h *handshaker) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := h.transport.RoundTrip(request)
+	s := h.exchange.session
+	hidden, err := s.inject(h.exchange.ctx, request, h.inject)
 	if err != nil {
 		return nil, err
 	}
+	response, err := s.pool.sockets.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	hide(response, hidden)
 	if rwc, ok := response.Body.(io.ReadWriteCloser); ok && response.StatusCode == http.StatusSwitchingProtocols {
 		h.wire = &wire{ReadWriteCloser: rwc}
 		response.Body = h.wire
@@ -74,7 +83,8 @@ func (h *handshaker) RoundTrip(request *http.Request) (*http.Response, error) {
 // answered with something else.
 func (x *exchange) shakeHands() (*websocket.Conn, *wire, *http.Response, error) {
 	s, r := x.session, x.request
-	if err := s.options.Policy.Check(r.method, r.url); err != nil {
+	inject, err := x.policy.Admit(r.method, r.url)
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	if err := s.spend(r.size()); err != nil {
@@ -82,7 +92,7 @@ func (x *exchange) shakeHands() (*websocket.Conn, *wire, *http.Response, error) 
 	}
 	x.watchdog.arm(s.client.config.HeaderTimeout, "the response")
 	defer x.watchdog.disarm()
-	h := &handshaker{transport: s.pool.sockets}
+	h := &handshaker{exchange: x, inject: inject}
 	target := *r.url
 	target.Fragment, target.RawFragment = "", ""
 	conn, response, err := websocket.Dial(x.ctx, target.String(), &websocket.DialOptions{

@@ -303,3 +303,9 @@ func headers(namesAndValues ...string) (list []op.Pair) {
 	}
 	return list
 }
+
+// ruleFor opens the host of a URL.
+func ruleFor(t testing.TB, raw string) egress.Rule {
+	t.Helper()
+	return egress.Rule{Host: "127.0.0.1", Ports: []int{port(t, raw)}}
+}

@@ -30,6 +30,7 @@ const (
 	bodyNone   = 0
 	bodyBytes  = 1
 	bodyStream = 2
+	bodyPassed = 3
 )
 
 // A request is a fetch operation's message, checked.
@@ -39,7 +40,7 @@ type request struct {
 	header   http.Header
 	redirect byte
 	body     byte
-	bytes    []byte // of a body of bytes; the request's own
+	bytes    []byte // of a body of bytes, or the handle of one that is passed on; the request's own
 
 	socket    bool     // it asks for a WebSocket
 	protocols []string // that it offers
@@ -66,7 +67,7 @@ func newRequest(m fetchMessage) (*request, error) {
 	if r.url, err = egress.ParseURL(m.url, nil); err != nil {
 		return nil, typeError("%s", err.Error())
 	}
-	if r.redirect > redirectError || r.body > bodyStream {
+	if r.redirect > redirectError || r.body > bodyPassed {
 		return nil, typeError("malformed fetch message")
 	}
 	if r.body != bodyNone && (r.method == http.MethodGet || r.method == http.MethodHead) {
@@ -96,7 +97,7 @@ func newRequest(m fetchMessage) (*request, error) {
 	if _, ok := r.header["Accept"]; !ok {
 		r.header.Set("Accept", "*/*") // Fetch 4.1, step 13
 	}
-	if r.body == bodyBytes {
+	if r.body == bodyBytes || r.body == bodyPassed {
 		r.bytes = bytes.Clone(m.bytes)
 	}
 	return r, nil
@@ -178,7 +179,7 @@ func (r *request) follow(status int, location string) error {
 	if target.Fragment == "" {
 		target.Fragment, target.RawFragment = r.url.Fragment, r.url.RawFragment
 	}
-	if status != http.StatusSeeOther && r.body == bodyStream {
+	if status != http.StatusSeeOther && (r.body == bodyStream || r.body == bodyPassed) {
 		return typeError("fetch failed: a request with a streamed body can't be redirected")
 	}
 	post := (status == http.StatusMovedPermanently || status == http.StatusFound) && r.method == http.MethodPost

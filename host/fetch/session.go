@@ -13,8 +13,8 @@ import (
 // Limits bound one session. A zero field takes its default.
 type Limits struct {
 	Subrequests   int           // requests sent, redirects included; default 50; one more fails
-	RequestBytes  int64         // bodies of all requests; default 64 MiB; past it the fetch fails
-	ResponseBytes int64         // bodies of all responses, decompressed; default 64 MiB; past it the body fails
+	RequestBytes  int64         // bodies of all requests; default 1 GiB; past it the fetch fails
+	ResponseBytes int64         // bodies of all responses, decompressed; default 1 GiB; past it the body fails
 	Open          int           // fetches without an answer, and answers whose body is not read to its end; default 64; one more fails
 	Total         time.Duration // of one fetch, its body included; 0: none but the session's end
 }
@@ -60,6 +60,7 @@ type Session struct {
 	pending  map[uint32]func() // operations under way: how to stop each; may be nil
 	uploads  map[uint32]*upload
 	bodies   map[uint32]*body
+	passed   map[uint32]*body // bodies that are requests' now
 	sockets  map[uint32]*socket
 	held     int // bytes that sockets hold
 	handles  uint32
@@ -79,10 +80,10 @@ func (c *Client) NewSession(options Options) *Session {
 		l.Subrequests = 50
 	}
 	if l.RequestBytes == 0 {
-		l.RequestBytes = 64 << 20
+		l.RequestBytes = 1 << 30
 	}
 	if l.ResponseBytes == 0 {
-		l.ResponseBytes = 64 << 20
+		l.ResponseBytes = 1 << 30
 	}
 	if l.Open == 0 {
 		l.Open = 64
@@ -187,8 +188,11 @@ func (s *Session) Bodies() uint32 {
 // CancelBody gives a response's body up. Unknown handles are ignored.
 func (s *Session) CancelBody(handle uint32) {
 	s.mu.Lock()
-	b := s.bodies[handle]
+	b, passed := s.bodies[handle], s.passed[handle]
 	s.mu.Unlock()
+	if passed != nil {
+		passed.cancel(errAborted) // the request that has it fails
+	}
 	if b != nil {
 		s.dropBody(b) // first, so that who reads it learns why
 		b.cancel(errAborted)

@@ -3,9 +3,8 @@
 // Request and Response, which are the guest's own, need of streams, blobs,
 // forms and signals.
 //
-// Missing on purpose: data: and blob: URLs (the host refuses them), caches,
-// modes and credentials.
-import { Map, TypeError, Uint8Array } from "mayfly:intrinsics";
+// Missing on purpose: caches, modes and credentials.
+import { Map, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start } from "mayfly:host";
 import { BINDING, BODY_CANCEL, BODY_READ, BODY_WRITE, FETCH, WEBSOCKET } from "mayfly:op.gen";
@@ -16,10 +15,12 @@ import {
 } from "mayfly:streams";
 import { asksForSocket, attachSocket } from "mayfly:websocket";
 import { followSignal, isAborted, isSignal, reasonOf, subscribe, unsubscribe } from "mayfly:abort";
+import { answerBlob, answerData } from "mayfly:local-url";
+import { matchesIntegrity } from "mayfly:integrity";
 import { exposeOperations, requireArguments } from "mayfly:interface";
 import {
   ArrayPrototypePush, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag, TypedArrayPrototypeSet,
-  newPromise, promiseThen,
+  ObjectGetOwnPropertyDescriptor, PromiseResolve, StringPrototypeToLowerCase, WeakMapPrototypeGet, WeakMapPrototypeSet, newPromise, promiseThen, uncurryThis,
 } from "mayfly:primordials";
 
 // ---- bodies that the host has
@@ -100,19 +101,55 @@ function joined(chunks, length) {
   return all;
 }
 
+// ---- bodies that are passed on
+
+// Stream of a host's body → { handle, taken }.
+const origins = new WeakMap();
+
+function streamOfHandle(handle) {
+  const origin = { __proto__: null, handle, taken: false };
+  const stream = byteStream(() => (origin.taken ? nothing : readBody(handle)), () => { if (!origin.taken) cancelBody(handle); });
+  WeakMapPrototypeSet(origins, stream, origin);
+  return stream;
+}
+const nothing = PromiseResolve(undefined);
+
+// takeHandle takes a host's body out of its stream, if nobody has read from it:
+// the stream is then locked, and at its end. It answers 0 if there is none.
+function takeHandle(stream) {
+  const origin = WeakMapPrototypeGet(origins, stream);
+  if (origin === undefined || origin.taken || isDisturbed(stream) || getLocked(stream)) return 0;
+  origin.taken = true;
+  const ignore = () => {};
+  promiseThen(read(getReader(stream)), ignore, ignore);
+  return origin.handle;
+}
+
+// withHandle makes the message of a fetch whose body streams one of a fetch whose
+// body is a host's: 3 for 2 as the kind of body, and the handle for bytes.
+function withHandle(message, handle) {
+  const length = TypedArrayPrototypeGetByteLength(message);
+  const all = new Uint8Array(length + 4);
+  TypedArrayPrototypeSet(all, message);
+  all[length - 5] = 3;
+  all[length - 4] = 4;
+  TypedArrayPrototypeSet(all, handleMessage(handle), length);
+  return all;
+}
+
 native.setBodyHooks({
   __proto__: null,
   isStream: isReadableStream,
   isDisturbed,
   isLocked: getLocked,
-  streamFrom(source) {
-    if (typeof source !== "number") return streamOf(source);
-    return byteStream(() => readBody(source), () => cancelBody(source));
-  },
+  streamFrom: (source) => (typeof source === "number" ? streamOfHandle(source) : streamOf(source)),
   readAll,
   readHandle: readBodyToEnd,
   tee,
-  proxy: proxyStream,
+  proxy(stream) {
+    const handle = takeHandle(stream);
+    return handle === 0 ? proxyStream(stream) : streamOfHandle(handle);
+  },
   isBlob,
   blobParts: (blob) => ({ __proto__: null, bytes: blobBytes(blob), type: blobType(blob) }),
   makeBlob: adoptBlob,
@@ -149,18 +186,38 @@ export function fetchVia(request, wrap) {
 
 function begin(request, wrap, resolve, reject) {
   const parts = native.fetchMessage(request);
-  const message = parts[0];
-  const stream = parts[1];
+  let message = parts[0];
+  let stream = parts[1];
   const signal = parts[2];
   if (signal !== undefined && isAborted(signal)) {
     reject(reasonOf(signal));
     return;
   }
 
+  if (wrap === undefined && isLocal(message)) {
+    try {
+      finishLocal(request, message, resolve, reject);
+    } catch (error) {
+      reject(error);
+    }
+    return;
+  }
+
+  let passed = 0;
+  if (stream !== undefined && wrap === undefined) {
+    passed = takeHandle(stream);
+    if (passed !== 0) {
+      message = withHandle(message, passed);
+      stream = undefined;
+    }
+  }
+  const integrity = integrityOf(request);
+
   let handle = 0;
   let upload;
   let operation = 0;
   const finish = () => {
+    if (passed !== 0) release(passed);
     if (signal !== undefined) unsubscribe(signal, abort);
   };
   const abort = (reason) => {
@@ -192,7 +249,8 @@ function begin(request, wrap, resolve, reject) {
     handle = handleOf(answer);
     if (handle === 0) finish();
     else MapPrototypeSet(bodies, handle, { __proto__: null, aborted: false, reason: undefined, fail: undefined, release: finish });
-    resolve(native.fetchResponse(answer));
+    if (integrity === "") resolve(native.fetchResponse(answer));
+    else checkIntegrity(integrity, answer, resolve, reject);
   }, (error) => {
     operation = 0;
     finish();
@@ -207,6 +265,45 @@ function begin(request, wrap, resolve, reject) {
     });
   }
   if (signal !== undefined) subscribe(signal, abort);
+}
+
+// ---- what is checked, and what is not on the network
+
+const integrityOf = uncurryThis(ObjectGetOwnPropertyDescriptor(Request.prototype, "integrity").get);
+const bytesOfResponse = uncurryThis(globalThis.Response.prototype.bytes);
+
+// checkIntegrity answers with a response when its whole body was seen.
+function checkIntegrity(integrity, answer, resolve, reject) {
+  promiseThen(bytesOfResponse(native.fetchResponse(answer)), (bytes) => {
+    if (!matchesIntegrity(integrity, bytes)) {
+      reject(new TypeError("fetch failed: the response's body does not match the integrity that was asked for"));
+      return;
+    }
+    // The same head, with the body in one piece.
+    const r = new Reader(answer);
+    resolve(native.fetchResponse(new Writer(512).u32(r.u32()).str(r.str()).str(r.str()).u8(r.u8()).pairs(r.pairs()).u8(1).bytes(bytes).u32(0).done()));
+  }, reject);
+}
+
+// isLocal tells by the first letters of the URL, data: and blob:.
+function isLocal(message) {
+  const at = 8 + (message[0] | (message[1] << 8)); // after the method, which is short
+  const a = message[at];
+  if (message[at + 4] !== 0x3a) return false;
+  return a === 0x64 ? message[at + 1] === 0x61 && message[at + 2] === 0x74 : a === 0x62 && message[at + 1] === 0x6c && message[at + 2] === 0x6f;
+}
+
+function finishLocal(request, message, resolve, reject) {
+  const r = new Reader(message);
+  const method = r.str();
+  const url = r.str();
+  const headers = r.pairs();
+  let range;
+  for (let i = 0; i < headers.length; i++) if (StringPrototypeToLowerCase(headers[i][0]) === "range") range = headers[i][1];
+  const answer = message[8 + (message[0] | (message[1] << 8))] === 0x64 ? answerData(url) : answerBlob(url, method, range);
+  const integrity = integrityOf(request);
+  if (integrity === "") resolve(native.fetchResponse(answer));
+  else checkIntegrity(integrity, answer, resolve, reject);
 }
 
 const END = 1;
