@@ -15,6 +15,12 @@
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
   globalThis.location = new URL(path, origin);
 
+  // testharness.js would wait for a service worker's events.
+  const { ServiceWorkerGlobalScope, WorkerGlobalScope } = globalThis;
+  delete globalThis.ServiceWorkerGlobalScope;
+  delete globalThis.WorkerGlobalScope;
+  globalThis.__scopes = { ServiceWorkerGlobalScope, WorkerGlobalScope };
+
   // Relative URLs are of the test's file: a server has no base URL.
   const { fetch } = globalThis;
   globalThis.fetch = function (input, init) {

@@ -2,6 +2,10 @@
 {
   const report = globalThis.__report, exit = globalThis.__exit;
   const timer = setTimeout(timeout, globalThis.__milliseconds);
+  for (const [name, value] of Object.entries(globalThis.__scopes)) {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  }
+  delete globalThis.__scopes;
   delete globalThis.__report;
   delete globalThis.__exit;
   delete globalThis.__milliseconds;

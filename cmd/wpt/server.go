@@ -81,7 +81,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "echo-content.py":
 		w.Header().Set("Content-Type", "text/plain")
-		io.Copy(w, http.MaxBytesReader(w, r.Body, 1<<20))
+		content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20)) // all before the answer, which ends the reading
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Write(content)
 		return
 	}
 	if other, ok := moved[name]; ok {

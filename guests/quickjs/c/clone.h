@@ -10,6 +10,7 @@
  *     clone(object) → its clone, or undefined if it is no platform object; throws
  *                     a DataCloneError if it can't be cloned
  *     transfer(object) → what stands for it at the other side, or undefined
+ *     moved(object, other) gives what is the object's to what stands for it
  *   })
  *
  * clone is asked about objects whose prototype is neither Object.prototype nor
@@ -23,6 +24,7 @@
 static struct {
     JSValue clone_hook;
     JSValue transfer_hook;
+    JSValue moved_hook;
 } cloning;
 
 /* What was met so far, and the copy of it. Originals are held, so that no other
@@ -500,16 +502,15 @@ static JSValue structured_clone(JSContext *ctx, JSValueConst this_val, int argc,
 
 static JSValue clone_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    JSValue clone = JS_GetPropertyStr(ctx, argv[0], "clone");
-    JSValue transfer = JS_IsException(clone) ? clone : JS_GetPropertyStr(ctx, argv[0], "transfer");
-    if (JS_IsException(transfer)) {
-        JS_FreeValue(ctx, clone);
-        return transfer;
+    static const char *const names[] = { "clone", "transfer", "moved" };
+    JSValue *const hooks[] = { &cloning.clone_hook, &cloning.transfer_hook, &cloning.moved_hook };
+    for (size_t i = 0; i < countof(names); i++) {
+        JSValue hook = JS_GetPropertyStr(ctx, argv[0], names[i]);
+        if (JS_IsException(hook))
+            return hook;
+        JS_FreeValue(ctx, *hooks[i]);
+        *hooks[i] = hook;
     }
-    JS_FreeValue(ctx, cloning.clone_hook);
-    JS_FreeValue(ctx, cloning.transfer_hook);
-    cloning.clone_hook = clone;
-    cloning.transfer_hook = transfer;
     return JS_UNDEFINED;
 }
 
@@ -517,13 +518,14 @@ static void clone_release(JSContext *ctx)
 {
     JS_FreeValue(ctx, cloning.clone_hook);
     JS_FreeValue(ctx, cloning.transfer_hook);
+    JS_FreeValue(ctx, cloning.moved_hook);
 }
 
 static int clone_init(JSContext *ctx, JSValueConst global, JSValueConst native)
 {
     static const JSCFunctionListEntry functions[] = { IDL_METHOD("structuredClone", 1, structured_clone) };
     static const JSCFunctionListEntry services[] = { JS_CFUNC_DEF("setCloneHooks", 1, clone_set_hooks) };
-    cloning.clone_hook = cloning.transfer_hook = JS_UNDEFINED;
+    cloning.clone_hook = cloning.transfer_hook = cloning.moved_hook = JS_UNDEFINED;
     if (JS_SetPropertyFunctionList(ctx, global, functions, countof(functions)))
         return -1;
     JSValue made = JS_GetPropertyStr(ctx, global, "structuredClone"); /* into the image */

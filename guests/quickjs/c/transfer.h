@@ -98,8 +98,9 @@ static bool clone_buffer_unchanged(const CloneEntry *e)
     return !from->detached && !from->immutable && from->byte_length == to->byte_length;
 }
 
-/* Gives the stand-ins the memory of the buffers, which are detached. Runs no
- * JavaScript. */
+/* Gives the stand-ins the memory of the buffers, which are detached, and what
+ * other objects have. Only the hook runs JavaScript, which is the platform's
+ * own, and only after the buffers: what was checked of these still holds. */
 static int clone_commit_transfers(Clone *c)
 {
     JSContext *ctx = c->ctx;
@@ -120,6 +121,16 @@ static int clone_commit_transfers(Clone *c)
         from->opaque = NULL;
         JS_DetachArrayBuffer(ctx, e->original);
         js_array_buffer_update_typed_arrays(to);
+    }
+    for (uint32_t i = 0; i < c->transferred; i++) {
+        CloneEntry *e = &c->entries[i];
+        if (JS_IsArrayBuffer(e->original) || !JS_IsFunction(ctx, cloning.moved_hook))
+            continue;
+        JSValueConst args[2] = { e->original, e->copy };
+        JSValue moved = JS_Call(ctx, cloning.moved_hook, JS_UNDEFINED, 2, args);
+        if (JS_IsException(moved))
+            return -1;
+        JS_FreeValue(ctx, moved);
     }
     return 0;
 }

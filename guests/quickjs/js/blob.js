@@ -5,10 +5,10 @@ import { utf8Decode, utf8Encode } from "mayfly:host";
 import { bytesOf } from "mayfly:crypto";
 import { streamOf } from "mayfly:streams";
 import { customInspect } from "mayfly:inspect";
-import { defineInterface, dictionary, expose, requireArguments } from "mayfly:interface";
+import { defineInterface, dictionary, expose, requireArguments, sequence } from "mayfly:interface";
 import {
   ArrayPrototypePush, DateNow, MathTrunc, ObjectDefineProperty, PromiseReject, PromiseResolve, StringPrototypeCharCodeAt, StringPrototypeReplaceAll,
-  StringPrototypeToLowerCase, StringPrototypeToWellFormed, SymbolIterator, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeSet,
+  StringPrototypeToLowerCase, StringPrototypeToWellFormed, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeSet,
   bytesCopy, bytesSubarray,
 } from "mayfly:primordials";
 
@@ -24,18 +24,20 @@ function typeOf(value) {
   return StringPrototypeToLowerCase(value);
 }
 
+// A part is bytes, or text whose line breaks are still as they came.
+function partOf(part) {
+  const bytes = isBlob(part) ? blobBytes(part) : bytesOf(part);
+  return bytes === undefined ? `${part}` : bytes;
+}
+
 function gather(parts, endings) {
-  if (parts === null || (typeof parts !== "object" && typeof parts !== "function") || typeof parts[SymbolIterator] !== "function") {
-    throw new TypeError("Blob constructor: blobParts is not iterable");
-  }
   const pieces = [];
   let length = 0;
-  for (const part of parts) {
-    let bytes = isBlob(part) ? blobBytes(part) : bytesOf(part);
-    if (bytes === undefined) {
-      let text = `${part}`;
-      if (endings === "native") text = StringPrototypeReplaceAll(StringPrototypeReplaceAll(text, "\r\n", "\n"), "\r", "\n");
-      bytes = utf8Encode(StringPrototypeToWellFormed(text));
+  for (let i = 0; i < parts.length; i++) {
+    let bytes = parts[i];
+    if (typeof bytes === "string") {
+      if (endings === "native") bytes = StringPrototypeReplaceAll(StringPrototypeReplaceAll(bytes, "\r\n", "\n"), "\r", "\n");
+      bytes = utf8Encode(StringPrototypeToWellFormed(bytes));
     }
     ArrayPrototypePush(pieces, bytes);
     length += TypedArrayPrototypeGetByteLength(bytes);
@@ -54,11 +56,12 @@ export class Blob {
   #type = "";
 
   constructor(blobParts = undefined, options = undefined) {
+    const parts = blobParts === undefined ? undefined : sequence(blobParts, "Blob constructor: blobParts", partOf);
     const { endings = "transparent", type = "" } = dictionary(options, "Blob constructor: options");
     const ending = `${endings}`;
     if (ending !== "transparent" && ending !== "native") throw new TypeError(`Blob constructor: '${ending}' is not a value of endings`);
-    if (blobParts !== undefined) this.#bytes = gather(blobParts, ending);
     this.#type = typeOf(`${type}`);
+    if (parts !== undefined) this.#bytes = gather(parts, ending);
   }
 
   get size() { return TypedArrayPrototypeGetByteLength(this.#bytes); }

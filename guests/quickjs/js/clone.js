@@ -1,16 +1,17 @@
 // What structuredClone does with the platform's objects that are written in
-// JavaScript, after HTML (§2.7): blobs, files and keys are serializable, all
-// others are not. Those that could be transferred (streams) can't be here: there is
-// nowhere to send them.
+// JavaScript, after HTML (§2.7): blobs, files and keys are serializable, message
+// ports are transferable, all others are neither.
 import { DOMException, Set } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { cloneKey, isCryptoKey } from "mayfly:crypto-key";
 import { adoptBlob, blobBytes, blobType, cloneFile, isBlob, isFile } from "mayfly:blob";
+import { isDetached, isMessagePort, moveTo, newPort } from "mayfly:message-port";
 import { ObjectGetPrototypeOf, SetPrototypeAdd, SetPrototypeHas, SymbolToStringTag } from "mayfly:primordials";
 
 const platform = new Set();
 for (const name of [
-  "AbortController", "ByteLengthQueuingStrategy", "CountQueuingStrategy", "Crypto", "Event", "EventTarget", "FormData", "Navigator", "Performance",
+  "AbortController", "BroadcastChannel", "ByteLengthQueuingStrategy", "CountQueuingStrategy", "Crypto", "Event", "EventTarget", "FormData", "MessageChannel", "Navigator", "PerformanceEntry",
+  "PerformanceObserver", "PerformanceObserverEntryList",
   "ReadableByteStreamController", "ReadableStream", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest", "ReadableStreamDefaultController",
   "ReadableStreamDefaultReader", "SubtleCrypto", "TextDecoderStream", "TextEncoderStream", "TransformStream", "TransformStreamDefaultController",
   "WritableStream", "WritableStreamDefaultController", "WritableStreamDefaultWriter",
@@ -27,4 +28,10 @@ native.setCloneHooks({
     }
     return undefined;
   },
+  transfer(object) {
+    if (!isMessagePort(object)) return undefined;
+    if (isDetached(object)) throw new DOMException("A MessagePort that is closed or transferred could not be transferred.", "DataCloneError");
+    return newPort();
+  },
+  moved: moveTo,
 });

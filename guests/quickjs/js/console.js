@@ -12,7 +12,7 @@ import { now } from "mayfly:clock";
 import { expose } from "mayfly:interface";
 import {
   ArrayIsArray, ArrayPrototypeJoin, ArrayPrototypePush, ErrorCaptureStackTrace, MapPrototypeDelete, MapPrototypeGet, MapPrototypeHas, MapPrototypeSet,
-  NumberPrototypeToFixed, ObjectDefineProperty, ObjectHasOwn, ObjectKeys, StringPrototypeIncludes, StringPrototypePadEnd, StringPrototypeRepeat,
+  NumberPrototypeToFixed, ObjectCreate, ObjectDefineProperty, ObjectHasOwn, ObjectKeys, StringPrototypeIncludes, StringPrototypePadEnd, StringPrototypeRepeat,
   StringPrototypeReplaceAll, StringPrototypeSlice, SymbolToStringTag, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeSet,
 } from "mayfly:primordials";
 
@@ -86,7 +86,7 @@ const methods = {
   log(...args) { writeLine(STDOUT, formatArguments(args)); },
   warn(...args) { writeLine(STDERR, formatArguments(args)); },
   error(...args) { writeLine(STDERR, formatArguments(args)); },
-  dir(object, options) { writeLine(STDOUT, inspect(object, { customInspect: false, ...inspectOptions, ...options })); },
+  dir(object = undefined, options = undefined) { writeLine(STDOUT, inspect(object, { customInspect: false, ...inspectOptions, ...options })); },
   trace: function trace(...args) {
     const error = { __proto__: null };
     ErrorCaptureStackTrace(error, trace);
@@ -94,7 +94,7 @@ const methods = {
     const text = formatArguments(args);
     writeLine(STDERR, `Trace${text === "" ? "" : `: ${text}`}${stack === "" ? "" : `\n${stack}`}`);
   },
-  assert(condition, ...args) {
+  assert(condition = undefined, ...args) {
     if (condition) return;
     args[0] = `Assertion failed${args.length === 0 ? "" : `: ${args[0]}`}`;
     writeLine(STDERR, formatArguments(args));
@@ -123,7 +123,7 @@ const methods = {
     if (logTime("timeEnd", `${label}`, [])) MapPrototypeDelete(clocks, `${label}`);
   },
   timeLog(label = "default", ...args) { logTime("timeLog", `${label}`, args); },
-  table(data, properties) {
+  table(data = undefined, properties = undefined) {
     if (data === null || typeof data !== "object") {
       writeLine(STDOUT, formatArguments([data]));
       return;
@@ -289,7 +289,8 @@ const names = [
 const same = { __proto__: null, debug: "log", info: "log", dirxml: "log", groupCollapsed: "group" };
 const named = (name, method) => ObjectDefineProperty(method, "name", { __proto__: null, value: name, configurable: true });
 
-export const console = {};
+// A namespace object has a prototype of its own (Console standard, §1).
+export const console = ObjectCreate({});
 for (const name of names) {
   // One function a name, so that replacing or naming one leaves the others.
   const method = name === "clear" ? { clear() {} }.clear

@@ -1,19 +1,26 @@
 // Event, EventTarget and their kin, after the DOM standard (§2), without a
 // tree: targets have no parents, so there is no capturing or bubbling phase.
-// isTrusted is an accessor of the prototype, not of each event.
 import { DOMException, Map, TypeError } from "mayfly:intrinsics";
 import { now } from "mayfly:clock";
-import { defineInterface, dictionary, expose, exposeOperations, requireArguments } from "mayfly:interface";
+import { defineInterface, dictionary, expose, exposeOperations, requireArguments, sequence } from "mayfly:interface";
 import native from "mayfly:native";
 import {
   ArrayPrototypePush, ArrayPrototypeSlice, ArrayPrototypeSplice, FunctionPrototypeCall, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet,
+  ObjectDefineProperty, ObjectFreeze, ObjectGetOwnPropertyDescriptor, ObjectSetPrototypeOf, StringPrototypeToWellFormed,
 } from "mayfly:primordials";
 
 const NONE = 0;
 const AT_TARGET = 2;
 
 // Friends of the private fields, for dispatch.
-let begin, end, stopped, setPassive, wasCanceled, isDispatching, setTrusted;
+let begin, end, stopped, setPassive, wasCanceled, isDispatching, setTrusted, isTrusted;
+
+// Every event has this as a property of its own (Web IDL, LegacyUnforgeable).
+const trusted = {
+  __proto__: null,
+  get: ObjectGetOwnPropertyDescriptor({ get isTrusted() { return isTrusted(this); } }, "isTrusted").get,
+  set: undefined, enumerable: true, configurable: false,
+};
 
 export class Event {
   #type;
@@ -37,6 +44,7 @@ export class Event {
     this.#bubbles = !!init.bubbles;
     this.#cancelable = !!init.cancelable;
     this.#composed = !!init.composed;
+    ObjectDefineProperty(this, "isTrusted", trusted);
   }
 
   get type() { return this.#type; }
@@ -56,7 +64,6 @@ export class Event {
   preventDefault() { this.#cancel(); }
   get defaultPrevented() { return this.#canceled; }
   get composed() { return this.#composed; }
-  get isTrusted() { return this.#trusted; }
   get timeStamp() { return this.#timeStamp; }
   initEvent(type, bubbles = false, cancelable = false) {
     requireArguments(arguments.length, 1, "Event.initEvent");
@@ -86,6 +93,7 @@ export class Event {
     wasCanceled = (event) => event.#canceled;
     isDispatching = (event) => event.#dispatching;
     setTrusted = (event) => { event.#trusted = true; };
+    isTrusted = (event) => event.#trusted;
   }
 }
 defineInterface(Event, "Event", { NONE, CAPTURING_PHASE: 1, AT_TARGET, BUBBLING_PHASE: 3 });
@@ -94,7 +102,8 @@ export class CustomEvent extends Event {
   #detail;
   constructor(type, eventInitDict = undefined) {
     super(type, eventInitDict);
-    this.#detail = dictionary(eventInitDict).detail ?? null;
+    const { detail = null } = dictionary(eventInitDict);
+    this.#detail = detail;
   }
   get detail() { return this.#detail; }
   initCustomEvent(type, bubbles = false, cancelable = false, detail = null) {
@@ -140,22 +149,53 @@ export class PromiseRejectionEvent extends Event {
 }
 defineInterface(PromiseRejectionEvent);
 
+// portsOf converts a sequence of message ports to a frozen array.
+function portsOf(value) {
+  return ObjectFreeze(sequence(value, "MessageEvent: ports", (port) => {
+    if (!isMessagePort(port)) throw new TypeError("MessageEvent: an item of ports is not a MessagePort");
+    return port;
+  }));
+}
+const noPorts = ObjectFreeze([]);
+
+// Set by message-port.js, which builds on this module.
+let isMessagePort = () => false;
+export function connectMessagePort(test) {
+  isMessagePort = test;
+}
+
+// sourceOf converts a MessageEventSource: of its kinds there are ports here.
+function sourceOf(value) {
+  if (value !== null && value !== undefined && !isMessagePort(value)) throw new TypeError("MessageEvent: source is not a MessagePort");
+  return value ?? null;
+}
+
 export class MessageEvent extends Event {
   #data; #origin; #lastEventId; #source; #ports;
   constructor(type, eventInitDict = undefined) {
     super(type, eventInitDict);
-    const { data = null, origin = "", lastEventId = "", source = null, ports = [] } = dictionary(eventInitDict);
+    const { data = null, lastEventId = "", origin = "", ports, source } = dictionary(eventInitDict);
     this.#data = data;
-    this.#origin = `${origin}`;
     this.#lastEventId = `${lastEventId}`;
-    this.#source = source;
-    this.#ports = ports;
+    this.#origin = StringPrototypeToWellFormed(`${origin}`);
+    this.#ports = ports === undefined ? noPorts : portsOf(ports);
+    this.#source = sourceOf(source);
   }
   get data() { return this.#data; }
   get origin() { return this.#origin; }
   get lastEventId() { return this.#lastEventId; }
   get source() { return this.#source; }
   get ports() { return this.#ports; }
+  initMessageEvent(type, bubbles = false, cancelable = false, data = null, origin = "", lastEventId = "", source = null, ports = []) {
+    requireArguments(arguments.length, 1, "MessageEvent.initMessageEvent");
+    if (isDispatching(this)) return;
+    this.initEvent(type, bubbles, cancelable);
+    this.#data = data;
+    this.#origin = StringPrototypeToWellFormed(`${origin}`);
+    this.#lastEventId = `${lastEventId}`;
+    this.#source = sourceOf(source);
+    this.#ports = portsOf(ports);
+  }
 }
 defineInterface(MessageEvent);
 
@@ -176,39 +216,28 @@ defineInterface(CloseEvent);
 
 // ---- targets
 
-let dispatch, listen, setHandler, getHandler, listenerCount;
+let dispatch, listen, removeListener, setHandler, getHandler, listenerCount;
 
 export class EventTarget {
   // type → [{ callback, capture, once, passive, removed, handler }]
   #listeners;
 
+  // Functions of the global object are called without it: this is undefined.
   addEventListener(type, callback, options = undefined) {
     requireArguments(arguments.length, 2, "EventTarget.addEventListener");
-    listen(this, type, callback, options);
+    listen(targetOf(this), type, callback, options);
   }
 
   removeEventListener(type, callback, options = undefined) {
     requireArguments(arguments.length, 2, "EventTarget.removeEventListener");
-    type = `${type}`;
-    const capture = captureOf(options);
-    const list = this.#list(type);
-    if (list === undefined) return;
-    for (let i = 0; i < list.length; i++) {
-      const listener = list[i];
-      if (listener.callback === callback && listener.capture === capture && !listener.handler) {
-        listener.removed = true;
-        ArrayPrototypeSplice(list, i, 1);
-        if (list.length === 0) MapPrototypeDelete(this.#listeners, type);
-        return;
-      }
-    }
+    removeListener(targetOf(this), type, callback, options);
   }
 
   dispatchEvent(event) {
     requireArguments(arguments.length, 1, "EventTarget.dispatchEvent");
     if (!isEvent(event)) throw new TypeError("EventTarget.dispatchEvent: the argument is not an Event");
     if (isDispatching(event)) throw new DOMException("The event is already being dispatched.", "InvalidStateError");
-    return dispatch(this, event);
+    return dispatch(targetOf(this), event);
   }
 
   #list(type) {
@@ -251,8 +280,25 @@ export class EventTarget {
       if (signal !== undefined) onAbort(signal, () => removeListener(target, type, callback, { __proto__: null, capture }));
     };
 
+    removeListener = (target, type, callback, options) => {
+      type = `${type}`;
+      const capture = captureOf(options);
+      const list = target.#list(type);
+      if (list === undefined) return;
+      for (let i = 0; i < list.length; i++) {
+        const listener = list[i];
+        if (listener.callback === callback && listener.capture === capture && !listener.handler) {
+          listener.removed = true;
+          ArrayPrototypeSplice(list, i, 1);
+          if (list.length === 0) MapPrototypeDelete(target.#listeners, type);
+          return;
+        }
+      }
+    };
+
     dispatch = (target, event) => {
-      begin(event, target);
+      const shown = target === globalTarget ? globalThis : target;
+      begin(event, shown);
       const list = target.#list(event.type);
       if (list !== undefined) {
         // Listeners added while the event is under way do not get it.
@@ -269,8 +315,14 @@ export class EventTarget {
           const { callback } = listener;
           try {
             if (typeof callback === "function") {
-              const result = FunctionPrototypeCall(callback, target, event);
-              if (listener.handler && result === false) event.preventDefault();
+              if (!listener.handler) {
+                FunctionPrototypeCall(callback, shown, event);
+              } else if (shown === globalThis && event instanceof ErrorEvent && event.type === "error") {
+                // onerror has arguments of its own, and true prevents.
+                if (FunctionPrototypeCall(callback, shown, event.message, event.filename, event.lineno, event.colno, event.error) === true) event.preventDefault();
+              } else if (FunctionPrototypeCall(callback, shown, event) === false) {
+                event.preventDefault();
+              }
             } else {
               const handle = callback.handleEvent;
               if (typeof handle !== "function") throw new TypeError("The event listener has no handleEvent method");
@@ -315,8 +367,6 @@ export class EventTarget {
   }
 }
 defineInterface(EventTarget);
-const removeListener = (target, type, callback, options) => FunctionPrototypeCall(remove, target, type, callback, options);
-const remove = EventTarget.prototype.removeEventListener;
 
 function captureOf(options) {
   if (options !== null && (typeof options === "object" || typeof options === "function")) return !!options.capture;
@@ -347,7 +397,33 @@ export function connectAbortSignal(test, subscribe) {
 
 // ---- the global object as a target
 
+// It stands for the global object, which has no private fields.
 const globalTarget = new EventTarget();
+
+function targetOf(value) {
+  return value === undefined || value === null || value === globalThis ? globalTarget : value;
+}
+
+// The classes of the global object, as service workers have them. Its events
+// are those of errors; requests come to handlers that a program exports.
+const internal = {};
+export class WorkerGlobalScope extends EventTarget {
+  constructor(key = undefined) {
+    if (key !== internal) throw new TypeError("Illegal constructor");
+    super();
+  }
+}
+defineInterface(WorkerGlobalScope);
+export class ServiceWorkerGlobalScope extends WorkerGlobalScope {}
+defineInterface(ServiceWorkerGlobalScope);
+ObjectSetPrototypeOf(globalThis, ServiceWorkerGlobalScope.prototype);
+for (const type of ["error", "unhandledrejection", "rejectionhandled"]) {
+  ObjectDefineProperty(globalThis, `on${type}`, {
+    __proto__: null, enumerable: true, configurable: true,
+    get: ObjectGetOwnPropertyDescriptor({ get [`on${type}`]() { return getHandler(globalTarget, type); } }, `on${type}`).get,
+    set: ObjectGetOwnPropertyDescriptor({ set [`on${type}`](value) { setHandler(globalTarget, type, value); } }, `on${type}`).set,
+  });
+}
 
 // reportError is how the platform reports what a callback threw: an error event
 // on the global object, and where nobody prevents it, the failure of the run.
@@ -387,17 +463,7 @@ export function reportRejection(promise, reason) {
   return !dispatch(globalTarget, event);
 }
 
-const globalOperations = {
-  addEventListener(type, callback, options = undefined) { listen(globalTarget, type, callback, options); },
-  removeEventListener(type, callback, options = undefined) { removeListener(globalTarget, type, callback, options); },
-  dispatchEvent(event) {
-    if (!isEvent(event)) throw new TypeError("dispatchEvent: the argument is not an Event");
-    if (isDispatching(event)) throw new DOMException("The event is already being dispatched.", "InvalidStateError");
-    return dispatch(globalTarget, event);
-  },
-};
-
 export { dispatch, setHandler, getHandler, setTrusted };
 
-expose({ Event, CustomEvent, ErrorEvent, PromiseRejectionEvent, MessageEvent, CloseEvent, EventTarget });
-exposeOperations({ reportError, ...globalOperations });
+expose({ Event, CustomEvent, ErrorEvent, PromiseRejectionEvent, MessageEvent, CloseEvent, EventTarget, WorkerGlobalScope, ServiceWorkerGlobalScope });
+exposeOperations({ reportError });

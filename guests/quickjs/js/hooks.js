@@ -4,6 +4,7 @@ import native from "mayfly:native";
 import { inspect } from "mayfly:inspect";
 import { reportRejection, reportUncaught } from "mayfly:event";
 import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
+import { forgetTask } from "mayfly:performance";
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
 import { env } from "mayfly:env";
@@ -18,6 +19,7 @@ native.setHooks({
     beginCell();
     forgetTimers();
     forgetBindings();
+    forgetTask();
   },
   env,
   emitter: process,

@@ -2,7 +2,7 @@
 // enumerable, prototypes have a tag, interface objects do not enumerate.
 import { TypeError } from "mayfly:intrinsics";
 import {
-  ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, ReflectOwnKeys, SymbolToStringTag,
+  ArrayPrototypePush, FunctionPrototypeCall, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, ReflectOwnKeys, SymbolIterator, SymbolToStringTag,
 } from "mayfly:primordials";
 
 function enumerable(object, isClass) {
@@ -54,6 +54,24 @@ export function dictionary(value, what) {
   return value;
 }
 const emptyDictionary = { __proto__: null };
+
+// sequence converts a value to a list, each item by convert, as Web IDL
+// converts sequences: by the iterator, which is asked for once.
+export function sequence(value, what, convert) {
+  if (value === null || (typeof value !== "object" && typeof value !== "function")) throw new TypeError(`${what} is not iterable`);
+  const method = value[SymbolIterator];
+  if (typeof method !== "function") throw new TypeError(`${what} is not iterable`);
+  const iterator = FunctionPrototypeCall(method, value);
+  if (iterator === null || (typeof iterator !== "object" && typeof iterator !== "function")) throw new TypeError(`${what}: its iterator is not an object`);
+  const { next } = iterator;
+  const list = [];
+  for (;;) {
+    const result = FunctionPrototypeCall(next, iterator);
+    if (result === null || (typeof result !== "object" && typeof result !== "function")) throw new TypeError(`${what}: its iterator gave no object`);
+    if (result.done) return list;
+    ArrayPrototypePush(list, convert(result.value));
+  }
+}
 
 // requireArguments fails a call with too few arguments.
 export function requireArguments(count, wanted, what) {

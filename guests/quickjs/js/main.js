@@ -28,6 +28,7 @@ import "mayfly:form-data";
 import "mayfly:fetch";
 import "mayfly:html-rewriter";
 import "mayfly:navigator";
+import "mayfly:message-port";
 import "mayfly:clone";
 import "mayfly:buffer";
 import "mayfly:process";

@@ -59,6 +59,12 @@ export function clearTimeout(id = undefined) { remove(id); }
 export function clearInterval(id = undefined) { remove(id); }
 export function clearImmediate(id = undefined) { remove(id); }
 
+// queueTask calls a function in a turn of its own, after those that were queued
+// before it (HTML, queue a task). Its errors are uncaught ones.
+export function queueTask(callback) {
+  start(SLEEP, NOW, callback, callback);
+}
+
 // forgetTimers is for the begin of a cell: those of the cells before were
 // dropped by the guest.
 export function forgetTimers() {

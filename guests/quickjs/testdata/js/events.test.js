@@ -3,7 +3,7 @@ import { anInterface, check, done, rejects, same, sleep, throws } from "./check.
 
 anInterface(Event, "Event", {
   length: 1,
-  attributes: ["type", "target", "srcElement", "currentTarget", "eventPhase", "cancelBubble", "bubbles", "cancelable", "returnValue", "defaultPrevented", "composed", "isTrusted", "timeStamp"],
+  attributes: ["type", "target", "srcElement", "currentTarget", "eventPhase", "cancelBubble", "bubbles", "cancelable", "returnValue", "defaultPrevented", "composed", "timeStamp"],
   methods: { composedPath: 0, stopPropagation: 0, stopImmediatePropagation: 0, preventDefault: 0, initEvent: 1 },
 });
 anInterface(EventTarget, "EventTarget", { methods: { addEventListener: 2, removeEventListener: 2, dispatchEvent: 1 } });
@@ -163,5 +163,27 @@ same(AbortSignal.any([]).aborted, false);
 throws(() => AbortSignal.any([{}]), { name: "TypeError" });
 throws(() => AbortSignal.any(5), { name: "TypeError" });
 await rejects(Promise.reject(AbortSignal.abort().reason), { name: "AbortError", message: "This operation was aborted" });
+
+// isTrusted can't be taken for another: each event has it, from one getter.
+const trust = Object.getOwnPropertyDescriptor(new Event("x"), "isTrusted");
+same([trust.configurable, trust.enumerable, trust.set, Object.getOwnPropertyDescriptor(new CustomEvent("y"), "isTrusted").get === trust.get], [false, true, undefined, true]);
+
+// The global object is a target, by its own functions, its prototypes' and its
+// handlers; its events have it as their target.
+check(globalThis instanceof ServiceWorkerGlobalScope && globalThis instanceof EventTarget && self === globalThis);
+throws(() => new ServiceWorkerGlobalScope(), { name: "TypeError" });
+const globalEvents = [];
+const hear = function (event) { globalEvents.push(this === globalThis, event.target === globalThis, event.currentTarget === globalThis); };
+addEventListener("own", hear);
+EventTarget.prototype.addEventListener.call(globalThis, "own", hear); // the same listener: once
+globalThis.dispatchEvent(new Event("own"));
+removeEventListener("own", hear);
+dispatchEvent(new Event("own"));
+same(globalEvents, [true, true, true]);
+onerror = (...args) => { globalEvents.push(args.length, args[0], args[4].message); return true; };
+reportError(new Error("seen"));
+same(globalEvents.slice(3), [5, "seen", "seen"]);
+onerror = null;
+same([onerror, onunhandledrejection], [null, null]);
 
 done();
