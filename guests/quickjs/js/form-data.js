@@ -190,7 +190,9 @@ export function encodeFormData(data) {
 const nameOf = uncurryThis(Object.getOwnPropertyDescriptor(File.prototype, "name").get);
 
 // parameter answers a parameter of a header's value, undefined if it is missing.
-function parameter(text, name) {
+// escapes: a backslash makes the next character plain, as in Content-Type; in
+// Content-Disposition browsers escape by percent, and a backslash is itself.
+function parameter(text, name, escapes) {
   let at = StringPrototypeIndexOf(text, ";");
   while (at >= 0) {
     at++;
@@ -201,14 +203,18 @@ function parameter(text, name) {
     let value;
     if (text[equals + 1] === '"') {
       let end = equals + 2;
-      let raw = "";
-      while (end < text.length && text[end] !== '"') {
-        // Browsers escape by percent; others by backslash.
-        if (text[end] === "\\" && (text[end + 1] === '"' || text[end + 1] === "\\")) end++;
-        raw += text[end++];
+      if (escapes) {
+        value = "";
+        while (end < text.length && text[end] !== '"') {
+          if (text[end] === "\\" && end + 1 < text.length) end++;
+          value += text[end++];
+        }
+      } else {
+        end = StringPrototypeIndexOf(text, '"', end);
+        if (end < 0) return undefined;
+        value = StringPrototypeSlice(text, equals + 2, end);
       }
       if (end >= text.length) return undefined;
-      value = raw;
       at = StringPrototypeIndexOf(text, ";", end);
     } else {
       const end = StringPrototypeIndexOf(text, ";", equals);
@@ -220,6 +226,10 @@ function parameter(text, name) {
   return undefined;
 }
 
+// Limits of a form that is read: what is beyond is no form but an attack.
+const MAX_PARTS = 10000;
+const MAX_HEADERS = 16384; // bytes of one part's
+
 const malformed = (what) => new TypeError(`The body is not valid multipart/form-data: ${what}`);
 const fromLatin1 = (text) => utf8Decode(native.latin1Encode(text));
 
@@ -229,28 +239,32 @@ export function decodeFormData(bytes, type) {
   const data = new FormData();
   const entries = entriesOf(data);
   if (essence === "application/x-www-form-urlencoded") {
-    const parameters = new URLSearchParams(utf8Decode(bytes));
+    // The constructor drops one question mark, which would be a part of the form.
+    const parameters = new URLSearchParams(`?${utf8Decode(bytes)}`);
     eachParameter(parameters, (value, name) => ArrayPrototypePush(entries, { __proto__: null, name, value }));
     return data;
   }
   if (essence !== "multipart/form-data") throw new TypeError(`The body can't be read as a form: its type is ${essence || "missing"}`);
-  const boundary = parameter(type, "boundary");
+  const boundary = parameter(type, "boundary", true);
   if (boundary === undefined || boundary === "") throw malformed("no boundary");
   const delimiter = `--${boundary}`;
   const text = native.latin1Decode(bytes);
   let at = StringPrototypeStartsWith(text, delimiter) ? 0 : StringPrototypeIndexOf(text, `${CRLF}${delimiter}`) + 2;
   if (at === 1) throw malformed("the boundary is missing");
-  for (;;) {
+  for (let parts = 0; ; parts++) {
     at += delimiter.length;
     if (StringPrototypeStartsWith(text, "--", at)) return data;
     while (text[at] === " " || text[at] === "\t") at++;
     if (!StringPrototypeStartsWith(text, CRLF, at)) throw malformed("a boundary does not end its line");
     at += 2;
+    if (parts >= MAX_PARTS) throw malformed(`it has more than ${MAX_PARTS} parts`);
+    const start = at;
     let name, filename;
     let contentType = "";
     for (;;) {
       const end = StringPrototypeIndexOf(text, CRLF, at);
       if (end < 0) throw malformed("a part's headers do not end");
+      if (end - start > MAX_HEADERS) throw malformed(`a part's headers are longer than ${MAX_HEADERS} bytes`);
       const line = StringPrototypeSlice(text, at, end);
       at = end + 2;
       if (line === "") break;
@@ -260,8 +274,8 @@ export function decodeFormData(bytes, type) {
       const value = StringPrototypeTrim(StringPrototypeSlice(line, colon + 1));
       if (header === "content-disposition") {
         if (!StringPrototypeStartsWith(StringPrototypeToLowerCase(value), "form-data")) throw malformed("a part is not form-data");
-        name = parameter(value, "name");
-        filename = parameter(value, "filename");
+        name = parameter(value, "name", false);
+        filename = parameter(value, "filename", false);
       } else if (header === "content-type") {
         contentType = value;
       }

@@ -11,7 +11,7 @@
 // it is used, so that a fresh clone has nothing to set up.
 // Packages, pinned in ../package-lock.json, with their licences: base64-js (MIT),
 // buffer (MIT), events (MIT), ieee754 (BSD-3-Clause), node-inspect-extracted
-// (MIT), web-streams-polyfill (MIT).
+// (MIT), urlpattern-polyfill (MIT), web-streams-polyfill (MIT).
 import "mayfly:console";
 import "mayfly:timers";
 import "mayfly:event";
@@ -25,6 +25,7 @@ import "mayfly:compression-stream";
 import "mayfly:crypto-digest-stream";
 import "mayfly:blob";
 import "mayfly:form-data";
+import "mayfly:url-pattern";
 import "mayfly:fetch";
 import "mayfly:html-rewriter";
 import "mayfly:navigator";
