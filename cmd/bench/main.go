@@ -137,6 +137,7 @@ var sections = []section{
 	{"rate", (*bench).rate},
 	{"rest", (*bench).rest},
 	{"compute", (*bench).compute},
+	{"web", (*bench).web},
 	{"cpu-limit", (*bench).cpuLimit},
 	{"fairness", (*bench).fairness},
 	{"ready", (*bench).ready},
