@@ -45,6 +45,9 @@ type machine struct {
 	stack    [4]uint64 // parameters and results; no call nests
 
 	begin, event, settle, alloc, heapTop engine.Function
+
+	nested []*nestedCall // by depth
+	depth  int           // of nested calls under way
 }
 
 var (
@@ -97,6 +100,7 @@ func (m *machine) call(f engine.Function) error {
 // Begin prepares a clone for its one life.
 func (m *machine) Begin(life isolate.Life) error {
 	m.box.answer = nil // of a life that ended before it took it
+	m.depth = 0
 	m.stack = [4]uint64{life.Seed & 0xffffffff, life.Seed >> 32, uint64(life.MemoryBytes)}
 	return m.call(m.begin)
 }

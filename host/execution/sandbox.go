@@ -12,6 +12,7 @@ import (
 	"mayfly/host/system"
 	"mayfly/host/vfs"
 	"mayfly/host/wasi"
+	"mayfly/host/webassembly"
 	"mayfly/runtime/isolate"
 )
 
@@ -41,6 +42,7 @@ type sandbox struct {
 	entries  []binding.Entry     // what env has, in the order of their handles
 	bindings *binding.Session    // made when first used
 	fetchers map[uint32]*fetcher // those of entries, by handle
+	wasm     *webassembly.Store  // made when first used
 
 	value    value
 	displays displays
@@ -101,6 +103,7 @@ func (b *sandbox) close() {
 		b.bindings.Close()
 	}
 	b.codecs.close()
+	b.closeWasm()
 	b.timers.close()
 }
 
@@ -230,6 +233,11 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 		}
 	case op.Bindings:
 		b.bound().Describe(w)
+	case op.WasmCompile, op.WasmInstantiate, op.WasmCall, op.WasmObject:
+		var answer []byte
+		if answer, err = b.callWasm(iso, o, in, out); err == nil {
+			return answer, true
+		}
 	case op.Random, op.Clock:
 		var answer []byte
 		if answer, err = b.system.Call(o, in, out); err == nil {

@@ -16,6 +16,7 @@ import (
 	"mayfly/host/fetch"
 	"mayfly/host/op"
 	"mayfly/host/vfs"
+	"mayfly/host/webassembly"
 	"mayfly/runtime/isolate"
 	"mayfly/storage"
 	"mayfly/storage/kv"
@@ -76,6 +77,7 @@ type Service struct {
 	client      *fetch.Client
 	languages   []*language
 	kvMemory    *kvbinding.Memory
+	webassembly webassembly.Compiler
 }
 
 // language is a Language, and what was installed for it, once that is.
@@ -129,6 +131,9 @@ func New(config Config, languages ...Language) (*Service, error) {
 func (s *Service) Close() {
 	s.transformer.Close()
 	s.client.Close()
+	if err := s.webassembly.Close(); err != nil {
+		s.config.Log.Error("compiled modules could not be released", "err", err)
+	}
 }
 
 // Install makes a language ready: program runs what is written in it. base is

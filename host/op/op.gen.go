@@ -164,6 +164,26 @@ const (
 	//	in:  nothing
 	//	out: list<str name, str kind, u32 handle, bytes value>
 	Bindings Op = 55
+	// WasmCompile: compiles a WebAssembly module. An extern is u8 kind and its type: 0 function: bytes params, bytes results; 1 table: u8 type, u32 min, u8 bounded, u32 max; 2 memory: u32 min, u8 bounded, u32 max; 3 global: u8 type, u8 mutable. Types are those of the binary format. Modules, and whatever else of WebAssembly is at the host, are handles: numbers that end with the isolate.
+	//
+	//	in:  bytes module
+	//	out: f64 module, list<str module, str name, extern> imports, list<str name, extern> exports
+	WasmCompile Op = 46
+	// WasmInstantiate: links a module and runs its start function; imports in order.
+	//
+	//	in:  f64 module, list<u8 kind (0 JavaScript function: f64 import id; 1 f64 handle; 2 number: 8 bytes)>
+	//	out: f64 instance, list<f64 handle, u32 memory id (of a memory)> exports
+	WasmInstantiate Op = 47
+	// WasmCall: calls a function of an instance, which may call functions of the guest; references are handles, or ids of the guest for externref; 0 is null.
+	//
+	//	in:  f64 function, 8 bytes for each parameter
+	//	out: 8 bytes for each result
+	WasmCall Op = 48
+	// WasmObject: works with memories, tables, globals and functions of WebAssembly.
+	//
+	//	in:  u8 action, and what it takes (host/webassembly)
+	//	out: what it answers
+	WasmObject Op = 49
 )
 
 // The asynchronous operations.
@@ -277,6 +297,10 @@ var opNames = map[Op]string{
 	Decode:           "decode",
 	Crc32:            "crc32",
 	Bindings:         "bindings",
+	WasmCompile:      "wasm_compile",
+	WasmInstantiate:  "wasm_instantiate",
+	WasmCall:         "wasm_call",
+	WasmObject:       "wasm_object",
 	Sleep:            "sleep",
 	Fetch:            "fetch",
 	BodyRead:         "body_read",

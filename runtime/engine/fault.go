@@ -76,15 +76,19 @@ func (in *wazeroInstance) unwind() {
 	if r == nil {
 		return
 	}
+	in.panic = panicError(r)
+	panic(unwinding)
+}
+
+// panicError is the value of a host function's panic as an error.
+func panicError(r any) error {
 	switch r := r.(type) {
 	case Stop:
-		in.panic = r
+		return r
 	case *Stop:
-		in.panic = *r
-	default:
-		in.panic = &HostPanic{Value: r, Stack: debug.Stack()}
+		return *r
 	}
-	panic(unwinding)
+	return &HostPanic{Value: r, Stack: debug.Stack()}
 }
 
 // trapCodes maps the text of wazero's errors to traps: their type is internal.
@@ -104,10 +108,20 @@ func (in *wazeroInstance) fault(err error) error {
 	if in.module.IsClosed() {
 		return &Error{Op: "call", Err: ErrClosed}
 	}
-	cause := err
-	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
-		cause = next
+	return trapOf(err)
+}
+
+// rootCause is what an error wraps at last.
+func rootCause(err error) error {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
 	}
+	return err
+}
+
+// trapOf is wazero's error of a call as one of ours.
+func trapOf(err error) error {
+	cause := rootCause(err)
 	if _, bug := cause.(runtime.Error); bug {
 		return &HostPanic{Value: cause, Stack: []byte(err.Error())} // wazero has put the Go stack into the text
 	}

@@ -59,6 +59,12 @@ func (p *fuel) bulkTable(f *function, out []instruction, b *bulkLocals) []instru
 	return append(out, index(opLocalTee, b.n), index(opLocalGet, b.n), index(opCall, p.charge))
 }
 
+// bulkInit charges memory.init, which is as long as a data segment at most.
+func (p *fuel) bulkInit(f *function, out []instruction, b *bulkLocals) []instruction {
+	b.make(f)
+	return append(out, index(opLocalTee, b.n), index(opLocalGet, b.n), constant(bulkShift), plain(opI32ShrU), index(opCall, p.charge))
+}
+
 // chargeCode takes parameter 0, unsigned, and yields if nothing is left.
 func (p *fuel) chargeCode() []instruction {
 	const n, most = 0, 1 << 30

@@ -1,5 +1,7 @@
 package wasm
 
+import "slices"
+
 // The fuel pass makes a guest count its own work, so that the host gets to run
 // at least every so often whatever the guest does:
 //
@@ -40,35 +42,46 @@ const (
 
 func (m *module) newFuel(interval int32, polling []string, functions int) *fuel {
 	p := &fuel{m: m, calls: make([][]uint32, functions)}
-	yield := p.link()
+	p.make(interval, p.link(importedFunction{"env", "yield", m.addType(nil, nil)})[0])
 	p.polling = m.named(polling)
+	return p
+}
+
+// make adds what all metered functions share. The order is part of what a
+// guest's module is known by.
+func (p *fuel) make(interval int32, yield uint32) {
+	m := p.m
 	p.count = m.addGlobal(GlobalFuel, interval)
 	p.yield = m.addFunction("mayfly.yield", nil, nil, nil,
 		constant(interval), index(opGlobalSet, p.count),
 		index(opCall, yield))
 	p.charge = m.addFunction("mayfly.charge", []valueType{typeI32}, nil, nil, p.chargeCode()...)
-	if m.memory != nil {
+	if m.memory != nil || m.foreign.count(externMemory) > 0 {
 		p.copy = m.addFunction("mayfly.copy", []valueType{typeI32, typeI32, typeI32}, nil, []valueType{typeI32}, p.copyCode()...)
 		p.fill = m.addFunction("mayfly.fill", []valueType{typeI32, typeI32, typeI32}, nil, []valueType{typeI32}, p.fillCode()...)
 	}
-	return p
 }
 
-// link finds or adds the import env.yield. Adding moves the module's own
-// functions up by one.
-func (p *fuel) link() uint32 {
+// link finds or adds imports. Adding moves the module's own functions up.
+func (p *fuel) link(wanted ...importedFunction) (found []uint32) {
 	m := p.m
-	for i, f := range m.imports {
-		if f.module != "env" || f.name != "yield" {
+	p.first = uint32(len(m.imports))
+	for _, w := range wanted {
+		at := slices.IndexFunc(m.imports[:p.first], func(f importedFunction) bool { return f.module == w.module && f.name == w.name })
+		if at >= 0 {
+			if !m.types[m.imports[at].typ].equal(m.types[w.typ]) {
+				unsupported("the module imports %s.%s with other parameters or results", w.module, w.name)
+			}
+			found = append(found, uint32(at))
 			continue
 		}
-		if !m.types[f.typ].equal(functionType{}) {
-			unsupported("the module imports env.yield with parameters or results")
-		}
-		return uint32(i)
+		found = append(found, uint32(len(m.imports)))
+		m.imports = append(m.imports, w)
+		p.moved++
 	}
-	p.first, p.moved = uint32(len(m.imports)), 1
-	m.imports = append(m.imports, importedFunction{"env", "yield", m.addType(nil, nil)})
+	if p.moved == 0 {
+		return found
+	}
 	for i := range m.exports {
 		if m.exports[i].kind == externFunction {
 			m.exports[i].x = p.move(m.exports[i].x)
@@ -92,7 +105,7 @@ func (p *fuel) link() uint32 {
 		names[p.move(x)] = name
 	}
 	m.names = names
-	return p.first
+	return found
 }
 
 // move is the new index of a function.

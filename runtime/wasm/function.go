@@ -68,7 +68,12 @@ func (m *module) decode(i int, code []instruction) (f function, err error) {
 		case opEnd:
 			depth--
 		case opMemoryInit, opDataDrop:
-			unsupported("a data segment is used after the start") // there is none left
+			if m.foreign == nil {
+				unsupported("a data segment is used after the start") // there is none left
+			}
+			if !m.foreign.counted {
+				malformed("a data segment is used, and none were announced")
+			}
 		}
 	}
 	if !r.done() {

@@ -52,6 +52,7 @@ const (
 	opF64Const           opcode = 0x44
 	opI32Eqz             opcode = 0x45
 	opI32Eq              opcode = 0x46
+	opI32Ne              opcode = 0x47
 	opI32GtS             opcode = 0x4a
 	opI32GtU             opcode = 0x4b
 	opI32LeS             opcode = 0x4c
@@ -60,13 +61,21 @@ const (
 	opI64GtU             opcode = 0x56
 	opI32Add             opcode = 0x6a
 	opI32Sub             opcode = 0x6b
+	opI32DivS            opcode = 0x6d
+	opI32RemU            opcode = 0x70
 	opI32And             opcode = 0x71
 	opI32Or              opcode = 0x72
 	opI32ShrU            opcode = 0x76
 	opI64Add             opcode = 0x7c
+	opI64DivS            opcode = 0x7f
+	opI64RemU            opcode = 0x82
 	opI64Or              opcode = 0x84
 	opI64Shl             opcode = 0x86
 	opI64ShrU            opcode = 0x88
+	opF32Sqrt            opcode = 0x91
+	opF32Div             opcode = 0x95
+	opF64Sqrt            opcode = 0x9f
+	opF64Div             opcode = 0xa3
 	opI32WrapI64         opcode = 0xa7
 	opI64ExtendI32U      opcode = 0xad
 	opI64Extend32S       opcode = 0xc4
@@ -293,7 +302,8 @@ func (in *instruction) appendTo(b []byte) []byte {
 	case op == opI32Const || op == opI64Const:
 		return appendSigned(b, in.value)
 	case op == opBr || op == opBrIf || op == opCall || op == opReturnCall || op == opThrow ||
-		op >= opLocalGet && op <= opTableSet || op == opRefFunc || op == opMemorySize || op == opMemoryGrow || op == opMemoryFill:
+		op >= opLocalGet && op <= opTableSet || op == opRefFunc || op == opMemorySize || op == opMemoryGrow || op == opMemoryFill ||
+		op == opDataDrop || op == opElemDrop || op == opTableSize || op == opTableGrow:
 		return appendU32(b, in.x)
 	case op == opBrTable:
 		b = appendU32(b, uint32(len(in.labels)-1))
@@ -301,8 +311,10 @@ func (in *instruction) appendTo(b []byte) []byte {
 			b = appendU32(b, l)
 		}
 		return b
-	case op == opMemoryCopy || op == opCallIndirect || op == opReturnCallIndirect || op >= opI32Load && op <= opI64Store32:
+	case op == opMemoryInit || op == opTableInit || op == opMemoryCopy || op == opCallIndirect || op == opReturnCallIndirect || op >= opI32Load && op <= opI64Store32:
 		return appendU32(appendU32(b, in.x), in.y)
+	case op == opRefNull:
+		return append(b, in.lane)
 	case op == opUnreachable || op == opNop || op == opElse || op == opEnd || op == opReturn || op == opDrop || op == opSelect ||
 		op >= opI32Eqz && op <= opI64Extend32S || op == opRefIsNull:
 		return b

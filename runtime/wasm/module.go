@@ -60,6 +60,9 @@ type module struct {
 	bodies    []body
 	data      []dataSegment
 	names     map[uint32]string // of functions
+
+	// Of modules that users brought (see Meter), which may import anything.
+	foreign *foreign // nil for guests
 }
 
 type functionType struct{ params, results []valueType }
@@ -112,14 +115,16 @@ type dataSegment struct {
 	bytes  []byte
 }
 
-// parse decodes a module.
-func parse(b []byte) (m *module, err error) {
+// parse decodes a guest's module, which imports functions only.
+func parse(b []byte) (*module, error) { return parseInto(&module{start: -1}, b) }
+
+// parseInto decodes a module into m.
+func parseInto(m *module, b []byte) (_ *module, err error) {
 	section := "header"
 	defer catch(&err, func() string { return section })
 	if !strings.HasPrefix(string(b[:min(len(b), len(header))]), header) {
 		malformed("no magic number of version 1")
 	}
-	m = &module{start: -1}
 	r := &reader{b: b, p: len(header)}
 	last, dataCount := -1, int64(-1)
 	for !r.done() {
@@ -166,7 +171,7 @@ func parse(b []byte) (m *module, err error) {
 			}
 		case sectionGlobal:
 			for n := s.count(); n > 0; n-- {
-				g := global{typ: s.valueType(), mutable: s.flag()}
+				g := s.globalType()
 				g.init = s.expression()
 				m.globals = append(m.globals, g)
 			}
@@ -185,6 +190,9 @@ func parse(b []byte) (m *module, err error) {
 			}
 		case sectionDataCount:
 			dataCount = int64(s.u32())
+			if m.foreign != nil {
+				m.foreign.counted = true
+			}
 		case sectionCode:
 			for n := s.count(); n > 0; n-- {
 				m.bodies = append(m.bodies, s.body())
@@ -254,7 +262,12 @@ func (r *reader) valueTypes() []valueType {
 func (m *module) parseImports(r *reader) {
 	for n := r.count(); n > 0; n-- {
 		i := importedFunction{module: r.name(), name: r.name()}
-		if kind := r.byte(); kind != externFunction {
+		kind := r.byte()
+		if m.foreign != nil {
+			m.foreign.parse(m, r, i.module, i.name, kind)
+			continue
+		}
+		if kind != externFunction {
 			unsupported("import of %s.%s, which is no function", i.module, i.name)
 		}
 		i.typ = m.typeIndex(r)
@@ -284,18 +297,18 @@ func (m *module) typeOf(f uint32) functionType {
 }
 
 func (m *module) checkExport(e export) {
-	n := 0
+	n := m.foreign.count(e.kind)
 	switch e.kind {
 	case externFunction:
 		n = len(m.imports) + len(m.functions)
 	case externTable:
-		n = len(m.tables)
+		n += len(m.tables)
 	case externMemory:
 		if m.memory != nil {
-			n = 1
+			n++
 		}
 	case externGlobal:
-		n = len(m.globals)
+		n += len(m.globals)
 	case externTag:
 		n = len(m.tags)
 	default:
@@ -313,6 +326,8 @@ func (r *reader) flag() bool {
 	}
 	return b == 1
 }
+
+func (r *reader) globalType() global { return global{typ: r.valueType(), mutable: r.flag()} }
 
 func (r *reader) table() (t table) {
 	t.typ = r.valueType()
@@ -425,7 +440,10 @@ func (m *module) encode() []byte {
 		b = append(b, 0x60)
 		return appendTypes(appendTypes(b, m.types[i].params), m.types[i].results)
 	})
-	section(sectionImport, len(m.imports), func(b []byte, i int) []byte {
+	section(sectionImport, len(m.imports)+m.foreign.others(), func(b []byte, i int) []byte {
+		if i >= len(m.imports) {
+			return m.foreign.appendTo(b, i-len(m.imports))
+		}
 		f := m.imports[i]
 		b = append(appendName(appendName(b, f.module), f.name), externFunction)
 		return appendU32(b, f.typ)
@@ -458,7 +476,18 @@ func (m *module) encode() []byte {
 		out = append(append(out, sectionStart, byte(len(b))), b...)
 	}
 	section(sectionElement, len(m.elements), func(b []byte, i int) []byte { return m.elements[i].appendTo(b) })
+	if len(m.data) > 0 { // of a guest's none is left
+		n := appendU32(nil, uint32(len(m.data)))
+		out = append(append(out, sectionDataCount, byte(len(n))), n...)
+	}
 	section(sectionCode, len(m.bodies), func(b []byte, i int) []byte { return m.bodies[i].appendTo(b) })
+	section(sectionData, len(m.data), func(b []byte, i int) []byte {
+		d := m.data[i]
+		if d.active {
+			panic("wasm: an active data segment is left")
+		}
+		return append(appendU32(append(b, 1), uint32(len(d.bytes))), d.bytes...)
+	})
 	return out
 }
 
@@ -566,7 +595,7 @@ func (m *module) references(found func(f uint32)) {
 
 // addGlobal adds a mutable i32 global, exported under a name.
 func (m *module) addGlobal(name string, init int32) uint32 {
-	x := uint32(len(m.globals))
+	x := uint32(m.foreign.count(externGlobal) + len(m.globals))
 	m.globals = append(m.globals, global{typeI32, true, []instruction{constant(init), plain(opEnd)}})
 	m.addExport(name, externGlobal, x)
 	return x

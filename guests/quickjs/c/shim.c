@@ -25,6 +25,7 @@
 #include "entry.h"
 #include "native.h"
 #include "interrupt.h"
+#include "wasm.h"
 #include "web.h"
 #include "shown.h"
 
@@ -66,7 +67,7 @@ HOST_EXPORT("init") int32_t guest_init(void)
     guest.allow_eval = true;
     interrupt_init(ctx);
     JSValue global = JS_GetGlobalObject(ctx);
-    int failed = remove_globals(ctx, global) || native_init(ctx) || execution_init(ctx) || modules_init(ctx) ||
+    int failed = remove_globals(ctx, global) || native_init(ctx) || wasm_init(ctx) || execution_init(ctx) || modules_init(ctx) ||
                  web_init(ctx, global, guest.native);
     JS_FreeValue(ctx, global);
     if (failed) {

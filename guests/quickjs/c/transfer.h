@@ -26,6 +26,8 @@ static int clone_add_transfer(Clone *c, JSValueConst v)
         uint64_t max = (uint64_t)from->max_byte_length;
         if (from->detached || from->immutable)
             return clone_refuse_transfer(ctx, from->detached ? "a detached ArrayBuffer" : "an immutable ArrayBuffer");
+        if (wasm_owns_buffer(from))
+            return clone_refuse_transfer(ctx, "the buffer of a WebAssembly.Memory");
         copy = js_array_buffer_constructor3(ctx, JS_UNDEFINED, 0, array_buffer_is_resizable(from) ? &max : NULL,
                                             JS_CLASS_ARRAY_BUFFER, NULL, NULL, NULL, false);
         if (!JS_IsException(copy))

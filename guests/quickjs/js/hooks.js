@@ -5,6 +5,7 @@ import { inspect } from "mayfly:inspect";
 import { reportRejection, reportUncaught } from "mayfly:event";
 import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
 import { forgetTask } from "mayfly:performance";
+import { makeError } from "mayfly:webassembly";
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
 import { env } from "mayfly:env";
@@ -24,7 +25,7 @@ native.setHooks({
   env,
   emitter: process,
   inspect: (value) => inspect(value),
-  domException: (message, name) => new DOMException(message, name),
+  domException: (message, name) => makeError(name, message) ?? new DOMException(message, name),
   uncaught(error, origin, promise) {
     if (origin === REJECTION) return reportRejection(promise, error) || uncaughtError(error, true, promise);
     return reportUncaught(error) || uncaughtError(error, false);

@@ -28,6 +28,7 @@ import "mayfly:form-data";
 import "mayfly:url-pattern";
 import "mayfly:fetch";
 import "mayfly:html-rewriter";
+import "mayfly:webassembly";
 import "mayfly:navigator";
 import "mayfly:message-port";
 import "mayfly:clone";

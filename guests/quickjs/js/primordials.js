@@ -17,7 +17,8 @@ export const uncurryThis = bind.bind(call);
 // applyBind(method) is the function (self, argsArray) of a method.
 export const applyBind = bind.bind(apply);
 
-const getter = (proto, name) => uncurryThis(Reflect.getOwnPropertyDescriptor(proto, name).get);
+// getter(prototype, name) is the function (self) of an accessor.
+export const getter = (proto, name) => uncurryThis(Reflect.getOwnPropertyDescriptor(proto, name).get);
 
 export const {
   apply: ReflectApply, construct: ReflectConstruct, ownKeys: ReflectOwnKeys,
@@ -57,6 +58,8 @@ export const SetPrototypeAdd = uncurryThis(Set.prototype.add);
 export const SetPrototypeHas = uncurryThis(Set.prototype.has);
 export const SetPrototypeDelete = uncurryThis(Set.prototype.delete);
 export const SetPrototypeForEach = uncurryThis(Set.prototype.forEach);
+export const FinalizationRegistryPrototypeRegister = uncurryThis(FinalizationRegistry.prototype.register);
+export const WeakRefPrototypeDeref = uncurryThis(WeakRef.prototype.deref);
 export const WeakMapPrototypeGet = uncurryThis(WeakMap.prototype.get);
 export const WeakMapPrototypeSet = uncurryThis(WeakMap.prototype.set);
 

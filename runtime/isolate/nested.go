@@ -1,0 +1,100 @@
+package isolate
+
+import (
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"mayfly/runtime/engine"
+)
+
+// A Nester is a Machine whose guest can be entered again by the synchronous
+// operation that it waits for.
+type Nester interface {
+	// Nested has the guest perform one of its own functions, which may itself
+	// call operations. The answer is valid until the guest goes on. Its error
+	// is what engine.Function.Call gave, after which the guest is over.
+	Nested(function uint32, message []byte) (answer []byte, err error)
+	// Memory is the guest's linear memory. It never moves.
+	Memory() []byte
+}
+
+var errNoNester = errors.New("the guest can't be entered in the middle of an operation")
+
+func (iso *Isolate) nester() Nester {
+	n, ok := iso.slot.machine.(Nester)
+	if !ok {
+		panic(engine.Stop{Cause: errNoNester})
+	}
+	return n
+}
+
+// Nested enters the guest in the middle of the synchronous operation that
+// Host.Call answers. Where the guest ends meanwhile it does not return.
+func (iso *Isolate) Nested(function uint32, message []byte) []byte {
+	answer, err := iso.nester().Nested(function, message)
+	if err != nil {
+		var stop engine.Stop
+		if errors.As(err, &stop) {
+			panic(stop)
+		}
+		panic(engine.Stop{Cause: err})
+	}
+	return answer
+}
+
+// Memory is the guest's linear memory, for the use of synchronous operations.
+func (iso *Isolate) Memory() []byte { return iso.nester().Memory() }
+
+// asideCheck is how often limits are looked at while work is done aside.
+const asideCheck = 10 * time.Millisecond
+
+// Aside has long work of a synchronous operation done on a goroutine of its
+// own, for which the isolate gives its processor back. The processor time that
+// it takes is the isolate's. Where a limit ends the isolate meanwhile Aside
+// does not return, while work, which can't be stopped, goes on: it must touch
+// nothing of the isolate.
+func (iso *Isolate) Aside(work func()) {
+	var done atomic.Bool
+	var used time.Duration
+	var failure any
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		start := threadCPU()
+		defer func() {
+			if r := recover(); r != nil {
+				failure = &engine.HostPanic{Value: r, Stack: debug.Stack()}
+			}
+			used = threadCPU() - start
+			done.Store(true)
+			iso.mu.Lock()
+			iso.signal()
+			iso.mu.Unlock()
+		}()
+		work()
+	}()
+	start := time.Now()
+	for {
+		iso.mu.Lock()
+		iso.waits()
+		iso.mu.Unlock()
+		if done.Load() {
+			break
+		}
+		iso.stopped()
+		if limit := iso.job.Limits.CPU; limit > 0 && iso.usage.CPU+time.Since(start) > limit {
+			iso.usage.CPU += time.Since(start)
+			iso.Unwind(ExceededCPU, "the CPU limit of "+limit.String()+" was reached")
+		}
+		if err := iso.rest(time.Now().Add(asideCheck)); err != nil {
+			panic(engine.Stop{Cause: err})
+		}
+	}
+	iso.usage.CPU += used
+	if failure != nil {
+		panic(failure)
+	}
+}
