@@ -28,18 +28,43 @@ func writeConditions(t *testing.T, o storage.Objects) {
 	wantAbsent(t, o, "key")
 	first := try("a", storage.WriteConditions{IfNoneMatch: "*"}, true)
 	try("b", storage.WriteConditions{IfNoneMatch: "*"}, false)
-	try("b", storage.WriteConditions{IfNoneMatch: first.ETag}, false)
+	if !exceptionsOf(o).S3 {
+		try("b", storage.WriteConditions{IfNoneMatch: first.ETag}, false)
+	} else if _, err := o.Put(ctx, "key", strings.NewReader("b"), storage.PutOptions{Conditions: storage.WriteConditions{IfNoneMatch: first.ETag}}); !errors.Is(err, storage.ErrUnsupported) {
+		wantError(t, err, storage.ErrPreconditionFailed)
+	}
 	try("b", storage.WriteConditions{IfMatch: "other"}, false)
 	wantContent(t, o, "key", []byte("a"))
 	second := try("b", storage.WriteConditions{IfMatch: first.ETag}, true)
 	try("c", storage.WriteConditions{IfMatch: first.ETag}, false)
-	try("c", storage.WriteConditions{IfMatch: "*", IfNoneMatch: first.ETag}, true)
+	if exceptionsOf(o).S3 {
+		try("c", storage.WriteConditions{IfMatch: "*"}, true)
+	} else {
+		try("c", storage.WriteConditions{IfMatch: "*", IfNoneMatch: first.ETag}, true)
+	}
 	try("d", storage.WriteConditions{IfMatch: second.ETag}, false)
 	wantContent(t, o, "key", []byte("c"))
 	if err := o.Delete(ctx, "key"); err != nil {
 		t.Fatal(err)
 	}
-	try("d", storage.WriteConditions{IfNoneMatch: "*"}, true)
+	made := try("d", storage.WriteConditions{IfNoneMatch: "*"}, true)
+	before, after := made.Modified.Add(-time.Second), made.Modified.Add(time.Second)
+	if exceptionsOf(o).S3 {
+		_, err := o.Put(ctx, "key", strings.NewReader("x"), storage.PutOptions{Conditions: storage.WriteConditions{IfModifiedSince: before}})
+		wantError(t, err, storage.ErrUnsupported)
+		wantContent(t, o, "key", []byte("d"))
+		return
+	}
+	try("e", storage.WriteConditions{IfModifiedSince: after}, false)
+	try("e", storage.WriteConditions{IfUnmodifiedSince: before}, false)
+	wantContent(t, o, "key", []byte("d"))
+	try("e", storage.WriteConditions{IfModifiedSince: before}, true)
+	try("f", storage.WriteConditions{IfUnmodifiedSince: time.Now().Add(time.Hour)}, true)
+	if err := o.Delete(ctx, "key"); err != nil {
+		t.Fatal(err)
+	}
+	try("g", storage.WriteConditions{IfModifiedSince: before}, false)
+	try("g", storage.WriteConditions{IfUnmodifiedSince: before}, true)
 }
 
 func readConditions(t *testing.T, o storage.Objects) {

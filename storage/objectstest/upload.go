@@ -52,8 +52,10 @@ func upload(t *testing.T, o storage.Objects) {
 	if err != nil || len(listed) != 4 {
 		t.Fatal(listed, err)
 	}
-	if d := cmp.Diff(parts, listed[:3]); d != "" {
-		t.Fatal(d)
+	for i, p := range parts {
+		if l := listed[i]; l.Number != p.Number || l.ETag != p.ETag || l.Size != p.Size || !exceptionsOf(o).S3 && (l.SHA256 != p.SHA256 || l.Digests != p.Digests) {
+			t.Fatal(cmp.Diff(p, l))
+		}
 	}
 	uploads, err := o.ListUploads(ctx, "k")
 	if err != nil || len(uploads) != 1 || uploads[0].Key != "key" || uploads[0].ID != id {

@@ -1,0 +1,136 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"mayfly/storage"
+	"mayfly/storage/objectstest"
+	"mayfly/storage/s3/versity"
+)
+
+// server is the real one that all tests of this package use.
+var server *versity.Server
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		folder, err := os.MkdirTemp("", "s3-test-*")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(folder)
+		if server, err = versity.Start(context.Background(), versity.Options{Folder: folder, Log: os.Stderr}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer server.Stop()
+		code := m.Run()
+		if err := goleak.Find(goleak.IgnoreTopFunction("os/exec.(*Cmd).Start.func2"), goleak.IgnoreAnyFunction("mayfly/storage/s3/versity.start.func1")); code == 0 && err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return code
+	}())
+}
+
+var buckets atomic.Int64
+
+// testConfig is of a new, empty bucket.
+func testConfig(t testing.TB) Config {
+	t.Helper()
+	name := fmt.Sprintf("bucket-%d", buckets.Add(1))
+	if err := server.Bucket(name); err != nil {
+		t.Fatal(err)
+	}
+	return Config{
+		Endpoint: server.URL, Region: versity.Region, Bucket: name, PathStyle: true,
+		AccessKey: versity.AccessKey, SecretKey: versity.SecretKey, Timeout: 20 * time.Second,
+	}
+}
+
+func openTest(t testing.TB, config Config) *Bucket {
+	t.Helper()
+	b, err := open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// exceptions are what versitygw can't: its objects are files, whose names are
+// the keys.
+var exceptions = objectstest.Exceptions{
+	Reasons: []string{
+		"a key is a path of the file system: no empty, . and .. segments, none of more than 255 bytes, no key that is another's folder",
+		"S3 tells the time of a put in seconds, and not with the answer to it",
+		"S3 lists no expiry",
+		"it does not judge If-None-Match with an ETag when it writes",
+	},
+	Key: func(key string) bool {
+		for segment := range strings.SplitSeq(key, "/") {
+			if segment == "" || segment == "." || segment == ".." || len(segment) > 255 {
+				return false
+			}
+		}
+		return !strings.ContainsAny(key, "\x00")
+	},
+	Exclusive:  func(key, other string) bool { return strings.HasPrefix(other, key+"/") },
+	PutTime:    true,
+	ListExpiry: true,
+	S3:         true,
+}
+
+func TestConformance(t *testing.T) {
+	objectstest.RunWith(t, exceptions, func(t *testing.T) storage.Objects { return openTest(t, testConfig(t)) })
+}
+
+func read(t testing.TB, o storage.Objects, key string) []byte {
+	t.Helper()
+	c, err := o.Get(t.Context(), key, storage.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Body.Close()
+	b, err := io.ReadAll(c.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestSmoke(t *testing.T) {
+	b := openTest(t, testConfig(t))
+	made, err := b.Put(t.Context(), "a/ü b", strings.NewReader("hello"), storage.PutOptions{
+		Metadata: map[string]string{"Zoë": "Zoë", "plain": "x", "umlaut": "äöü", "word": "=?UTF-8?B?eA==?="}, Expires: time.Now().Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := b.Head(t.Context(), "a/ü b")
+	t.Logf("%+v\n%+v\n%v", made, head, err)
+	large := bytes.Repeat([]byte("0123456789"), 2<<20)
+	if made, err = b.Put(t.Context(), "large", bytes.NewReader(large), storage.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", made)
+	if !bytes.Equal(read(t, b, "large"), large) {
+		t.Fatal("differs")
+	}
+	for _, w := range []writeKind{byPut, byComplete, byCopy} {
+		for _, h := range []headerKind{ifMatch, ifMatchAny, ifNoneMatch, ifNoneMatchAny} {
+			ok, err := b.tryOut(t.Context(), condition{w, h})
+			t.Log(w, h, ok, err)
+		}
+	}
+}
