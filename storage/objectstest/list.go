@@ -75,7 +75,9 @@ func listDelimiter(t *testing.T, o storage.Objects) {
 			for _, limit := range []int{0, 1, 2, 5} {
 				wantList(t, o, all, storage.ListOptions{Prefix: prefix, Delimiter: delimiter, Limit: limit})
 			}
-			wantList(t, o, all, storage.ListOptions{Prefix: prefix, Delimiter: delimiter, StartAfter: "x/2/3", Limit: 2})
+			if !exceptionsOf(o).StartInGroup {
+				wantList(t, o, all, storage.ListOptions{Prefix: prefix, Delimiter: delimiter, StartAfter: "x/2/3", Limit: 2})
+			}
 		}
 	}
 }

@@ -30,57 +30,84 @@ const (
 type headerKind string
 
 const (
-	ifMatch        headerKind = "If-Match"
-	ifMatchAny     headerKind = "If-Match: *"
-	ifNoneMatch    headerKind = "If-None-Match"
-	ifNoneMatchAny headerKind = "If-None-Match: *"
+	ifMatch     headerKind = "If-Match"         // with an ETag
+	ifNoneMatch headerKind = "If-None-Match: *" // S3 has no other
 )
 
-func headerKinds(c storage.WriteConditions) (kinds []headerKind) {
-	switch c.IfMatch {
-	case "":
-	case "*":
-		kinds = append(kinds, ifMatchAny)
-	default:
-		kinds = append(kinds, ifMatch)
+// conditionally does a write of key under conditions. Those that S3 has go
+// with the request. The others are judged on what is there, and the request
+// then demands that this is still there.
+//
+// # Errors
+//
+// ErrPreconditionFailed, ErrUnsupported, and those of write.
+func (b *Bucket) conditionally(ctx context.Context, kind writeKind, key string, c storage.WriteConditions, write func(storage.WriteConditions) error) error {
+	if c == (storage.WriteConditions{}) {
+		return write(c)
 	}
-	switch c.IfNoneMatch {
-	case "":
-	case "*":
-		kinds = append(kinds, ifNoneMatchAny)
-	default:
-		kinds = append(kinds, ifNoneMatch)
+	if !c.IfModifiedSince.IsZero() || !c.IfUnmodifiedSince.IsZero() {
+		return fmt.Errorf("%w: S3 has no dates as conditions of writes", storage.ErrUnsupported)
 	}
-	return kinds
+	direct := c.IfMatch != "" && c.IfMatch != "*" && c.IfNoneMatch == "" || c.IfMatch == "" && c.IfNoneMatch == "*"
+	for range maxRounds {
+		now := c
+		if !direct {
+			there, err := b.stat(ctx, key)
+			var current *storage.Object
+			switch {
+			case err == nil:
+				now = storage.WriteConditions{IfMatch: there.ETag}
+				if !expired(there) {
+					current = &there
+				}
+			case errors.Is(err, storage.ErrNotFound):
+				now = storage.WriteConditions{IfNoneMatch: "*"}
+			default:
+				return err
+			}
+			if err := c.Check(current); err != nil {
+				return err
+			}
+		}
+		if err := b.heed(ctx, kind, now); err != nil {
+			return err
+		}
+		if err := write(now); !errors.Is(err, storage.ErrPreconditionFailed) {
+			return err
+		}
+		direct = false // perhaps what is there has expired
+	}
+	return fmt.Errorf("%w: others write the key all the time", storage.ErrUnavailable)
 }
 
-// heed makes sure that the server judges the conditions. One that does not
-// know them would overwrite what they protect.
+// maxRounds bounds how often a write is begun anew because others were faster.
+const maxRounds = 100
+
+// heed makes sure that the server judges a condition. One that does not know
+// it would overwrite what it protects.
 //
 // # Errors
 //
 // ErrUnsupported.
 func (b *Bucket) heed(ctx context.Context, write writeKind, conditions storage.WriteConditions) error {
-	if !conditions.IfModifiedSince.IsZero() || !conditions.IfUnmodifiedSince.IsZero() {
-		return fmt.Errorf("%w: S3 has no dates as conditions of writes", storage.ErrUnsupported)
+	c := condition{write, ifMatch}
+	if conditions.IfNoneMatch != "" {
+		c.header = ifNoneMatch
 	}
-	for _, kind := range headerKinds(conditions) {
-		c := condition{write, kind}
+	b.mu.Lock()
+	supported, known := b.supports[c]
+	b.mu.Unlock()
+	if !known {
+		var err error
+		if supported, err = b.tryOut(ctx, c); err != nil {
+			return fmt.Errorf("trying out what the server supports: %w", err)
+		}
 		b.mu.Lock()
-		supported, known := b.supports[c]
+		b.supports[c] = supported
 		b.mu.Unlock()
-		if !known {
-			var err error
-			if supported, err = b.tryOut(ctx, c); err != nil {
-				return fmt.Errorf("trying out what the server supports: %w", err)
-			}
-			b.mu.Lock()
-			b.supports[c] = supported
-			b.mu.Unlock()
-		}
-		if !supported {
-			return fmt.Errorf("%w: the server does not judge %s when it does a %s", storage.ErrUnsupported, kind, write)
-		}
+	}
+	if !supported {
+		return fmt.Errorf("%w: the server does not judge %s when it does a %s", storage.ErrUnsupported, c.header, write)
 	}
 	return nil
 }
@@ -89,23 +116,20 @@ func (b *Bucket) heed(ctx context.Context, write writeKind, conditions storage.W
 // not hold: a server that supports it refuses.
 func (b *Bucket) tryOut(ctx context.Context, c condition) (supported bool, err error) {
 	key := ".mayfly-" + randomName()
-	var etag string
 	remove := func() {
 		_ = b.core.RemoveObject(context.WithoutCancel(ctx), b.config.Bucket, key, minio.RemoveObjectOptions{})
 	}
 	defer remove()
-	put := func(key string, set func(*minio.PutObjectOptions)) (string, error) {
+	put := func(key string, set func(*minio.PutObjectOptions)) error {
 		var o minio.PutObjectOptions
 		set(&o)
-		var info minio.UploadInfo
-		err := b.retry(ctx, func(int) (err error) {
-			info, err = b.core.PutObject(ctx, b.config.Bucket, key, bytes.NewReader([]byte("x")), 1, "", "", o)
+		return b.retry(ctx, func(int) error {
+			_, err := b.core.PutObject(ctx, b.config.Bucket, key, bytes.NewReader([]byte("x")), 1, "", "", o)
 			return err
 		})
-		return info.ETag, err
 	}
-	if c.header == ifNoneMatch || c.header == ifNoneMatchAny {
-		if etag, err = put(key, func(*minio.PutObjectOptions) {}); err != nil {
+	if c.header == ifNoneMatch {
+		if err := put(key, func(*minio.PutObjectOptions) {}); err != nil {
 			return false, err
 		}
 	}
@@ -113,22 +137,18 @@ func (b *Bucket) tryOut(ctx context.Context, c condition) (supported bool, err e
 		switch c.header {
 		case ifMatch:
 			o.SetMatchETag("00000000000000000000000000000000")
-		case ifMatchAny:
-			o.SetMatchETag("*")
 		case ifNoneMatch:
-			o.SetMatchETagExcept(etag)
-		case ifNoneMatchAny:
 			o.SetMatchETagExcept("*")
 		}
 	}
 	switch c.write {
 	case byPut:
-		_, err = put(key, set)
+		err = put(key, set)
 	case byComplete:
 		err = b.tryComplete(ctx, key, set)
 	case byCopy:
 		source := key + "-source"
-		if _, err := put(source, func(*minio.PutObjectOptions) {}); err != nil {
+		if err := put(source, func(*minio.PutObjectOptions) {}); err != nil {
 			return false, err
 		}
 		defer func() {

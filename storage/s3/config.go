@@ -8,10 +8,11 @@
 // # What S3 can't do
 //
 // Expired objects are not found, but a listing without Details shows them, and
-// nothing removes them: a lifecycle rule of the bucket can. Sources' dates can't
-// be conditions of writes (ErrUnsupported). Conditions of writes are judged by
-// the server, and tried out once with an object of a random name: a server
-// that ignores them gets none (ErrUnsupported). Digests of an upload's whole
+// nothing removes them: a lifecycle rule of the bucket can; an ETag of one
+// still holds as IfMatch. Dates can't be conditions of writes (ErrUnsupported).
+// Conditions of writes are judged by the server, and tried out once with an
+// object of a random name: a server that ignores them gets none
+// (ErrUnsupported). Digests of an upload's whole
 // contents can't be checked (ErrUnsupported), and a part without a known size
 // can have MaxUnsizedPart bytes. Modified is in seconds.
 package s3
@@ -20,7 +21,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -234,5 +234,14 @@ func (b *Bucket) ready(ctx context.Context) error {
 }
 
 func (b *Bucket) begin(ctx context.Context, key string) error {
-	return errors.Join(b.ready(ctx), storage.ValidateKey(key))
+	if err := b.ready(ctx); err != nil {
+		return err
+	}
+	if err := storage.ValidateKey(key); err != nil {
+		return err
+	}
+	if strings.TrimSpace(key) == "" {
+		return fmt.Errorf("%w: the client takes none of only spaces", storage.ErrInvalidKey)
+	}
+	return nil
 }

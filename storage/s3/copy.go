@@ -77,21 +77,24 @@ func (b *Bucket) copy(ctx context.Context, destination, source string, options s
 	if from.Size > maxCopy {
 		return b.copyParts(ctx, destination, from, d)
 	}
-	switch err := b.heed(ctx, byCopy, put.Conditions); {
-	case errors.Is(err, storage.ErrUnsupported) && from.Size == 0:
-		return b.put(ctx, destination, strings.NewReader(""), put)
-	case errors.Is(err, storage.ErrUnsupported):
-		return b.copyParts(ctx, destination, from, d) // servers judge more where uploads end
-	case err != nil:
-		return o, err
+	err = b.conditionally(ctx, byCopy, destination, put.Conditions, func(c storage.WriteConditions) (err error) {
+		o, err = b.copyWhole(ctx, destination, from, d, c)
+		return err
+	})
+	if errors.Is(err, storage.ErrUnsupported) && put.Conditions != (storage.WriteConditions{}) {
+		// Servers judge more where uploads end.
+		if from.Size == 0 {
+			return b.put(ctx, destination, strings.NewReader(""), put)
+		}
+		return b.copyParts(ctx, destination, from, d)
 	}
-	return b.copyWhole(ctx, destination, from, d)
+	return o, err
 }
 
 // copyWhole copies by one request, which can be repeated: see putWhole.
-func (b *Bucket) copyWhole(ctx context.Context, destination string, from storage.Object, d *description) (o storage.Object, err error) {
+func (b *Bucket) copyWhole(ctx context.Context, destination string, from storage.Object, d *description, conditions storage.WriteConditions) (o storage.Object, err error) {
 	request := d.putOptions()
-	setConditions(&request, d.options.Conditions)
+	setConditions(&request, conditions)
 	headers := map[string]string{
 		"x-amz-metadata-directive":   "REPLACE",
 		"x-amz-copy-source-if-match": `"` + from.ETag + `"`,
@@ -127,9 +130,6 @@ func (b *Bucket) copyWhole(ctx context.Context, destination string, from storage
 
 // copyParts copies in parts, some at a time.
 func (b *Bucket) copyParts(ctx context.Context, destination string, from storage.Object, d *description) (o storage.Object, err error) {
-	if err := b.heed(ctx, byComplete, d.options.Conditions); err != nil {
-		return o, err
-	}
 	var upload string
 	err = b.retry(ctx, func(int) (err error) {
 		upload, err = b.core.NewMultipartUpload(ctx, b.config.Bucket, destination, d.putOptions())
@@ -167,7 +167,10 @@ func (b *Bucket) copyParts(ctx context.Context, destination string, from storage
 		}
 	}
 	if err == nil {
-		_, err = b.complete(ctx, destination, upload, parts, "", d.options.Conditions, d.version)
+		err = b.conditionally(ctx, byComplete, destination, d.options.Conditions, func(c storage.WriteConditions) error {
+			_, err := b.complete(ctx, destination, upload, parts, "", c, d.version)
+			return err
+		})
 	}
 	if err != nil {
 		b.abandon(ctx, destination, upload)

@@ -29,6 +29,15 @@ func (b *Bucket) Head(ctx context.Context, key string) (storage.Object, error) {
 
 // head describes an object that has not expired.
 func (b *Bucket) head(ctx context.Context, key string) (o storage.Object, err error) {
+	o, err = b.stat(ctx, key)
+	if err == nil && expired(o) {
+		err = storage.ErrNotFound
+	}
+	return o, err
+}
+
+// stat describes what is there.
+func (b *Bucket) stat(ctx context.Context, key string) (o storage.Object, err error) {
 	err = b.retry(ctx, func(int) error {
 		info, err := b.core.StatObject(ctx, b.config.Bucket, key, minio.StatObjectOptions{Checksum: true})
 		if err == nil {
@@ -36,9 +45,6 @@ func (b *Bucket) head(ctx context.Context, key string) (o storage.Object, err er
 		}
 		return err
 	})
-	if err == nil && expired(o) {
-		err = storage.ErrNotFound
-	}
 	return o, err
 }
 

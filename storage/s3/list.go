@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strings"
 	"sync"
 
 	"github.com/minio/minio-go/v7"
@@ -126,7 +127,7 @@ func (b *Bucket) page(ctx context.Context, options storage.ListOptions, token st
 
 func fromListing(info minio.ObjectInfo) storage.Object {
 	o := storage.Object{
-		Key: info.Key, Size: info.Size, ETag: info.ETag, ContentType: storage.DefaultMIMEType,
+		Key: info.Key, Size: info.Size, ETag: strings.Trim(info.ETag, `"`), ContentType: storage.DefaultMIMEType,
 		StorageClass: fromClass(info.StorageClass), Modified: info.LastModified.UTC(),
 	}
 	return o

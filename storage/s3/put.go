@@ -51,9 +51,6 @@ func (b *Bucket) put(ctx context.Context, key string, body io.Reader, options st
 	if err := options.Validate(); err != nil {
 		return o, err
 	}
-	if err := b.heed(ctx, byPut, options.Conditions); err != nil {
-		return o, err
-	}
 	in := newIntake(ctx, body, options)
 	buffer := smallBuffers.Get().(*[smallPart]byte)
 	defer smallBuffers.Put(buffer)
@@ -67,25 +64,29 @@ func (b *Bucket) put(ctx context.Context, key string, body io.Reader, options st
 	if err := in.check(); err != nil {
 		return o, err
 	}
-	return b.putWhole(ctx, key, buffer[:n], options)
+	err = b.conditionally(ctx, byPut, key, options.Conditions, func(c storage.WriteConditions) (err error) {
+		o, err = b.putWhole(ctx, key, buffer[:n], options, c)
+		return err
+	})
+	return o, err
 }
 
 // putWhole puts contents that are in memory. They can be sent again; whether
 // an earlier attempt, of which no answer came, was the one that succeeded is
 // told by the object's version.
-func (b *Bucket) putWhole(ctx context.Context, key string, content []byte, options storage.PutOptions) (o storage.Object, err error) {
+func (b *Bucket) putWhole(ctx context.Context, key string, content []byte, options storage.PutOptions, conditions storage.WriteConditions) (o storage.Object, err error) {
 	sum, tag := sha256.Sum256(content), md5.Sum(content)
 	d := &description{version: randomName(), sha256: hex.EncodeToString(sum[:]), options: options}
 	request := d.putOptions()
 	request.DisableContentSha256 = true // of each chunk: it is that of the whole
-	setConditions(&request, options.Conditions)
+	setConditions(&request, conditions)
 	var info minio.UploadInfo
 	doubt := false
 	err = b.retry(ctx, func(int) error {
 		var err error
 		info, err = b.core.PutObject(ctx, b.config.Bucket, key, bytes.NewReader(content), int64(len(content)),
 			base64.StdEncoding.EncodeToString(tag[:]), d.sha256, request)
-		if err = refused(classify(err), options.Conditions); err == nil {
+		if err = refused(classify(err), conditions); err == nil {
 			return nil
 		}
 		if doubt && errors.Is(err, storage.ErrPreconditionFailed) {
@@ -116,9 +117,6 @@ func (b *Bucket) putWhole(ctx context.Context, key string, content []byte, optio
 
 // putParts puts what in yields after the first part, which is in memory.
 func (b *Bucket) putParts(ctx context.Context, key string, in *intake, first []byte, options storage.PutOptions) (o storage.Object, err error) {
-	if err := b.heed(ctx, byComplete, options.Conditions); err != nil {
-		return o, err
-	}
 	d := &description{version: randomName(), options: options}
 	upload, err := b.newUpload(ctx, key, d)
 	if err != nil {
@@ -148,7 +146,11 @@ func (b *Bucket) putParts(ctx context.Context, key string, in *intake, first []b
 	if err := in.check(); err != nil {
 		return o, err
 	}
-	etag, err := b.complete(ctx, key, upload, p.done, in.crc64(), options.Conditions, d.version)
+	var etag string
+	err = b.conditionally(ctx, byComplete, key, options.Conditions, func(c storage.WriteConditions) (err error) {
+		etag, err = b.complete(ctx, key, upload, p.done, in.crc64(), c, d.version)
+		return err
+	})
 	if err != nil {
 		return o, err
 	}

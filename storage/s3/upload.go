@@ -65,9 +65,6 @@ func (b *Bucket) CreateUpload(ctx context.Context, key string, options storage.P
 		if options.Digests != (storage.Digests{}) {
 			return "", errUploadDigests
 		}
-		if err := b.heed(ctx, byComplete, options.Conditions); err != nil {
-			return "", err
-		}
 		var id string
 		d := &description{version: randomName(), options: options}
 		// A second upload that nobody knows of is the lifecycle's to remove.
@@ -223,9 +220,6 @@ func (b *Bucket) completeUpload(ctx context.Context, key, upload string, parts [
 	if err != nil {
 		return o, err
 	}
-	if err := b.heed(ctx, byComplete, conditions); err != nil {
-		return o, err
-	}
 	stored, err := b.listParts(ctx, key, id.ID)
 	if err != nil {
 		return o, err
@@ -250,7 +244,11 @@ func (b *Bucket) completeUpload(ctx context.Context, key, upload string, parts [
 	for i, p := range chosen {
 		list[i] = minio.CompletePart{PartNumber: p.Number, ETag: p.ETag}
 	}
-	if _, err := b.complete(ctx, key, id.ID, list, "", conditions, ""); err != nil {
+	err = b.conditionally(ctx, byComplete, key, conditions, func(c storage.WriteConditions) error {
+		_, err := b.complete(ctx, key, id.ID, list, "", c, "")
+		return err
+	})
+	if err != nil {
 		return o, err
 	}
 	return b.head(ctx, key)
