@@ -27,6 +27,7 @@ import "mayfly:blob";
 import "mayfly:form-data";
 import "mayfly:url-pattern";
 import "mayfly:fetch";
+import "mayfly:event-source";
 import "mayfly:html-rewriter";
 import "mayfly:webassembly";
 import "mayfly:navigator";
