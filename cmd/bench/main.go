@@ -32,8 +32,9 @@ func main() {
 
 // Modes in which bench starts itself as a child process.
 const (
-	modeEcho = "echo-peer"
-	modeLoad = "load"
+	modeEcho  = "echo-peer"
+	modeLoad  = "load"
+	modeProxy = "proxy-peer"
 )
 
 func run(ctx context.Context, args []string) error {
@@ -41,6 +42,8 @@ func run(ctx context.Context, args []string) error {
 		switch args[0] {
 		case modeEcho:
 			return serveEcho(ctx)
+		case modeProxy:
+			return serveProxy(ctx)
 		case modeLoad:
 			return loadChild(os.Stdin, os.Stdout)
 		}
@@ -147,6 +150,7 @@ var sections = []section{
 	{"python-cpu-limit", (*bench).pythonCPULimit},
 	{"python-hello", (*bench).pythonHello},
 	{"sessions", (*bench).sessions},
+	{"passthrough", (*bench).passthrough},
 }
 
 func sectionNames() string {

@@ -121,11 +121,16 @@ func (b *bench) startMayfly(ctx context.Context, environment ...string) (s *serv
 
 // startEcho starts the bare echo handler: this program in another mode.
 func startEcho(ctx context.Context) (*server, error) {
+	return startSelf(ctx, "echo", modeEcho)
+}
+
+// startSelf starts this program in another mode.
+func startSelf(ctx context.Context, name, mode string) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	return startInherited(ctx, "echo", func() *exec.Cmd { return exec.CommandContext(ctx, self, modeEcho) })
+	return startInherited(ctx, name, func() *exec.Cmd { return exec.CommandContext(ctx, self, mode) })
 }
 
 // startInherited starts a server that is given its listening socket as file

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/coder/websocket"
 )
 
 // targets are what attacks send requests to: upstream is at an address that
@@ -108,10 +112,69 @@ func (g *targets) serveUpstream(w http.ResponseWriter, r *http.Request) {
 		for i := range 20_000 {
 			w.Header().Set(fmt.Sprintf("X-%d", i), strings.Repeat("y", 100))
 		}
+	case "/sink":
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n)
+	case "/bomb": // 256 MiB of zeros, in few bytes
+		coding := query.Get("coding")
+		w.Header().Set("Content-Encoding", coding)
+		bombOnce.Do(makeBombs)
+		_, _ = w.Write(bombs[coding])
+	case "/socket": // says what it is told, or sends without an end
+		serveSocket(w, r, query.Get("flood") != "")
+	case "/events":
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprintf(w, "retry: 1\nid: %s\ndata: %q\n\n", query.Get("id"), r.Header["Last-Event-Id"])
 	case "/lying-length", "/split", "/no-http":
 		g.lie(w, r.URL.Path)
 	default:
 		fmt.Fprint(w, "upstream")
+	}
+}
+
+// bombs are compressed bodies, by their codings.
+var (
+	bombs    = map[string][]byte{}
+	bombOnce sync.Once
+)
+
+func makeBombs() {
+	pack := func(w io.WriteCloser, source io.Reader, b *bytes.Buffer) []byte {
+		_, _ = io.Copy(w, source)
+		_ = w.Close()
+		return b.Bytes()
+	}
+	zeros := func() io.Reader { return io.LimitReader(zeroReader{}, 256<<20) }
+	var deflated, brotlied, twice bytes.Buffer
+	z := gzip.NewWriter(&deflated)
+	bombs["gzip"] = pack(z, zeros(), &deflated)
+	bombs["br"] = pack(brotli.NewWriterLevel(&brotlied, 1), zeros(), &brotlied)
+	bombs["gzip, gzip"] = pack(gzip.NewWriter(&twice), bytes.NewReader(bombs["gzip"]), &twice)
+}
+
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func serveSocket(w http.ResponseWriter, r *http.Request, flood bool) {
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer c.CloseNow()
+	for chunk := make([]byte, 64<<10); flood; {
+		if c.Write(r.Context(), websocket.MessageBinary, chunk) != nil {
+			return
+		}
+	}
+	for {
+		kind, data, err := c.Read(r.Context())
+		if err != nil || c.Write(r.Context(), kind, data) != nil {
+			return
+		}
 	}
 }
 

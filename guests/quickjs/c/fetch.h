@@ -7,7 +7,7 @@
 
 enum { WIRE_BODY_NONE, WIRE_BODY_BYTES, WIRE_BODY_STREAM };
 
-/* The bytes of a ByteString, as HTTP sends them. */
+/* The bytes of a ByteString that is ASCII. */
 static void write_byte_string(Writer *w, JSString *s)
 {
     writer_bytes(w, str8(s), s->len);
@@ -34,7 +34,7 @@ static int write_request(JSContext *ctx, Writer *w, Request *r)
     writer_u32(w, list->count);
     for (uint32_t i = 0; i < list->count; i++) {
         write_byte_string(w, list->pairs[i].name);
-        write_byte_string(w, list->pairs[i].value);
+        write_utf8(w, list->pairs[i].value); /* a str, whose code points are bytes */
     }
     writer_u8(w, redirects[r->redirect]);
     Body *b = &r->message.body;
@@ -123,7 +123,7 @@ static JSValue fetch_response(JSContext *ctx, JSValueConst this_val, int argc, J
     uint32_t length;
     response->status = (uint16_t)reader_u32(&r);
     const uint8_t *text = reader_bytes(&r, &length);
-    response->status_text = string_latin1(ctx, (const char *)text, length);
+    response->status_text = byte_string_from_utf8(ctx, text, length);
     if (!response->status_text)
         goto fail;
     response->url = read_url(ctx, &r);

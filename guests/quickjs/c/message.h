@@ -38,6 +38,28 @@ static void message_mark(JSRuntime *rt, Message *m, JS_MarkFunc *mark)
 
 /* ---- headers ---- */
 
+/* The ByteString that a str of the host says, whose code points are bytes. */
+static JSString *byte_string_from_utf8(JSContext *ctx, const uint8_t *p, uint32_t n)
+{
+    uint32_t i = 0;
+    while (i < n && p[i] < 0x80)
+        i++;
+    if (i == n)
+        return string_latin1(ctx, (const char *)p, n);
+    uint8_t *bytes = js_malloc(ctx, n);
+    if (!bytes)
+        return NULL;
+    uint32_t length = 0;
+    for (i = 0; i < n; i++) {
+        bool pair = (p[i] & 0xFE) == 0xC2 && i + 1 < n && (p[i + 1] & 0xC0) == 0x80;
+        bytes[length++] = pair ? (uint8_t)(p[i] << 6 | (p[i + 1] & 0x3F)) : p[i];
+        i += pair;
+    }
+    JSString *s = string_latin1(ctx, (const char *)bytes, length);
+    js_free(ctx, bytes);
+    return s;
+}
+
 /* Decodes the headers of the host's answer. Names and values that are none by
  * the rules of Fetch are left out. */
 static int message_decode_headers(JSContext *ctx, Message *m)
@@ -53,7 +75,7 @@ static int message_decode_headers(JSContext *ctx, Message *m)
             memchr(value, '\r', value_length) || memchr(value, '\n', value_length))
             continue;
         JSString *k = lower_text(ctx, name, name_length);
-        JSString *v = k ? header_value(ctx, string_latin1(ctx, (const char *)value, value_length)) : NULL;
+        JSString *v = k ? header_value(ctx, byte_string_from_utf8(ctx, value, value_length)) : NULL;
         if (!v) {
             if (k)
                 js_free_string(ctx->rt, k);
