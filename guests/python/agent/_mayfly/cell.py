@@ -8,7 +8,7 @@ import sys
 from struct import pack
 from types import ModuleType
 
-from . import display, errors, host, loop, op
+from . import binding, display, errors, host, loop, op
 
 AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 PARSE = ast.PyCF_ONLY_AST | AWAIT
@@ -142,6 +142,8 @@ def silenced(source, statement):
 def show(value, namespace):
     """Answers with the value of a program: text or JSON, and what else it has
     to show."""
+    if type(value) is binding.Later:
+        value = value.wait()
     text = None
     if value is not None:
         namespace["_"] = value

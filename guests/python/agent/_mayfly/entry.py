@@ -14,7 +14,7 @@ from . import net
 
 net.install()  # before anything imports socket
 
-from . import cell, display, errors, fresh, host, loop, net_operations, memory, op, platform, stdio
+from . import binding, cell, display, errors, fresh, host, loop, net_operations, memory, op, platform, stdio
 
 RUN, PREPARE, INVOKE, CELL = op.EVENT_RUN, op.EVENT_PREPARE, op.EVENT_INVOKE, op.EVENT_CELL
 
@@ -102,6 +102,7 @@ def begin(message, run):
     if not first:
         stdio.repair()
         net_operations.forget()
+        binding.forget()
     if not run:
         name = cell.next_cell()
     try:

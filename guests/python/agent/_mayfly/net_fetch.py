@@ -200,6 +200,11 @@ async def fetch(url, *, method="GET", headers=None, body=None, json=None, redire
     An OSError says why the request could not be made: PermissionError if the
     network policy refuses it, TimeoutError, ConnectionError, ssl.SSLError.
     """
+    return await fetch_via(None, url, method=method, headers=headers, body=body, json=json, redirect=redirect, timeout=timeout)
+
+
+async def fetch_via(wrap, url, *, method="GET", headers=None, body=None, json=None, redirect="follow", timeout=None):
+    """The same by a binding: wrap makes its operation's message of that of fetch."""
     if redirect not in _REDIRECTS:
         raise ValueError("redirect is follow, manual or error")
     pairs = [(str(name), str(value)) for name, value in (headers.items() if hasattr(headers, "items") else headers or ())]
@@ -215,7 +220,8 @@ async def fetch(url, *, method="GET", headers=None, body=None, json=None, redire
         kind, stream = 2, body
     if kind and method == "GET":
         method = "POST"
-    id, answered = _begin(op.FETCH, encode_fetch(method, str(url), pairs, _REDIRECTS[redirect], kind, content))
+    message = encode_fetch(method, str(url), pairs, _REDIRECTS[redirect], kind, content)
+    id, answered = _begin(op.FETCH, message) if wrap is None else _begin(op.BINDING, wrap(message))
     upload = asyncio.ensure_future(_upload(id, stream)) if stream is not None else None
     try:
         async with asyncio.timeout(timeout):

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 
-from . import blocked, display, errors, fresh, host, loop, memory, op, platform, stdio
+from . import binding, blocked, display, errors, fresh, host, loop, memory, op, platform, stdio
 
 STANDARD = """
     abc argparse array ast asyncio atexit base64 bisect builtins calendar codecs collections collections.abc
@@ -38,7 +38,7 @@ SCIENCE = """
     dateutil.parser networkx jinja2
 """.split()
 
-OWN = "notebook frames figures charts net_fetch".split()
+OWN = "notebook frames figures charts net_fetch binding".split()
 
 
 def imports(names, package=None):
@@ -108,6 +108,7 @@ def names():
     from .net_fetch import fetch
 
     builtins.fetch = fetch
+    binding.install()
     import tqdm
 
     tqdm.tqdm.monitor_interval = 0  # it would start a thread, and complain
