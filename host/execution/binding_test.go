@@ -3,6 +3,7 @@ package execution_test
 import (
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -33,6 +34,18 @@ func (b tenantBuckets) Open(ctx context.Context, tenant, name string) (storage.O
 // withStores gives a service stores of its own.
 func withStores(t testing.TB, change func(*execution.Config)) *execution.Service {
 	t.Helper()
+	stores := stores(t)
+	return newService(t, func(c *execution.Config, _ *isolate.Config) {
+		stores(c)
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+// stores makes stores, and answers what gives them to a service.
+func stores(t testing.TB) func(*execution.Config) {
+	t.Helper()
 	dir := t.TempDir()
 	kv, err := embedded.Open(t.Context(), filepath.Join(dir, "kv.db"), embedded.Options{})
 	if err != nil {
@@ -47,12 +60,7 @@ func withStores(t testing.TB, change func(*execution.Config)) *execution.Service
 			t.Error(err)
 		}
 	})
-	return newService(t, func(c *execution.Config, _ *isolate.Config) {
-		c.KV, c.Buckets = kv, tenantBuckets{store}
-		if change != nil {
-			change(c)
-		}
-	})
+	return func(c *execution.Config) { c.KV, c.Buckets = kv, tenantBuckets{store} }
 }
 
 // bindingProgram is a request for a program of testdata/bindings, whose result
@@ -106,4 +114,14 @@ func TestKV(t *testing.T) {
 func TestR2(t *testing.T) {
 	s := withStores(t, nil)
 	wantOK(t, execute(t, s, bindingProgram(t, "r2.js", r2Binding("BUCKET"))))
+}
+
+func TestPythonBindings(t *testing.T) {
+	s := pythonService(t, stores(t), func(c *execution.Config) { c.Secrets = secrets{"TOKEN": "sesame"} })
+	r := bindingProgram(t, "bindings.py", kvBinding("KV"), r2Binding("BUCKET"),
+		execution.Binding{Name: "LIMIT", Type: binding.KindVar, Value: json.RawMessage("5")}, execution.Binding{Name: "WORDS", Type: binding.KindVar, Value: json.RawMessage(`["a", "b"]`)},
+		execution.Binding{Name: "S", Type: binding.KindSecret, Secret: "TOKEN"}, execution.Binding{Name: "SITE", Type: binding.KindAssets, Files: "site"})
+	r.Language = "python"
+	r.Files = append(r.Files, execution.File{Path: "site/index.html", Content: []byte("hi")})
+	wantOK(t, execute(t, s, r))
 }

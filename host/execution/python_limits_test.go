@@ -15,7 +15,7 @@ import (
 )
 
 // pythonService is a service with Python alone.
-func pythonService(t *testing.T) *execution.Service {
+func pythonService(t *testing.T, change ...func(*execution.Config)) *execution.Service {
 	t.Helper()
 	cache := os.Getenv("MAYFLY_CACHE")
 	if cache == "" {
@@ -42,7 +42,11 @@ func pythonService(t *testing.T) *execution.Service {
 	r, err := isolate.New(isolate.Config{})
 	must(err)
 	t.Cleanup(func() { must(r.Close()) })
-	s, err := execution.New(execution.Config{Runtime: r, Objects: &memoryObjects{}},
+	config := execution.Config{Runtime: r, Objects: &memoryObjects{}}
+	for _, f := range change {
+		f(&config)
+	}
+	s, err := execution.New(config,
 		execution.Language{Names: []string{"python"}, Version: python.Version(), Image: "python", Dialect: execution.Python})
 	must(err)
 	t.Cleanup(s.Close)

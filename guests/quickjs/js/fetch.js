@@ -125,6 +125,13 @@ function takeHandle(stream) {
   return origin.handle;
 }
 
+// isOfBinding says of a host's body that it is a binding's, by the highest bit of
+// its handle: those are read and written like any stream.
+const isOfBinding = (stream) => {
+  const origin = WeakMapPrototypeGet(origins, stream);
+  return origin !== undefined && origin.handle >= 0x80000000;
+};
+
 // withHandle makes the message of a fetch whose body streams one of a fetch whose
 // body is a host's: 3 for 2 as the kind of body, and the handle for bytes.
 function withHandle(message, handle) {
@@ -204,7 +211,7 @@ function begin(request, wrap, resolve, reject) {
   }
 
   let passed = 0;
-  if (stream !== undefined && wrap === undefined) {
+  if (stream !== undefined && wrap === undefined && !isOfBinding(stream)) {
     passed = takeHandle(stream);
     if (passed !== 0) {
       message = withHandle(message, passed);
