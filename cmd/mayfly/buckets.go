@@ -20,8 +20,15 @@ import (
 )
 
 // openBuckets makes the catalog of the embedded store and the configured ones.
-func (s *serverSettings) openBuckets(files *objects.Store) (*catalog.Catalog, error) {
-	return catalog.New(catalog.Options{Embedded: files})
+func (c *fileConfig) openBuckets(files *objects.Store) (*catalog.Catalog, error) {
+	options := catalog.Options{Embedded: files}
+	if c.buckets != nil {
+		var err error
+		if options.External, err = catalog.Configure(c.buckets, filepath.Dir(c.path)); err != nil {
+			return nil, usageError{fmt.Errorf("%s: %w", c.path, err)}
+		}
+	}
+	return catalog.New(options)
 }
 
 // bucketsCommand is mayfly buckets.
@@ -47,7 +54,7 @@ type buckets interface {
 	Delete(ctx context.Context, tenant, name string) error
 }
 
-func (s *bucketSettings) with(ctx context.Context, f func(buckets) error) error {
+func (s *bucketSettings) with(ctx context.Context, config *fileConfig, f func(buckets) error) error {
 	if s.Server != "" {
 		u, err := url.Parse(s.Server)
 		if err != nil || u.Host == "" {
@@ -62,7 +69,7 @@ func (s *bucketSettings) with(ctx context.Context, f func(buckets) error) error 
 	if err != nil {
 		return err
 	}
-	c, err := catalog.New(catalog.Options{Embedded: files})
+	c, err := config.openBuckets(files)
 	if err == nil {
 		err = errors.Join(f(c), c.Close())
 	}
@@ -75,8 +82,8 @@ type createBucketCommand struct {
 }
 
 // Run creates a bucket.
-func (cmd *createBucketCommand) Run(ctx context.Context, c console) error {
-	return cmd.with(ctx, func(b buckets) error {
+func (cmd *createBucketCommand) Run(ctx context.Context, c console, config *fileConfig) error {
+	return cmd.with(ctx, config, func(b buckets) error {
 		if err := b.Create(ctx, cmd.Tenant, cmd.Name); err != nil {
 			return err
 		}
@@ -91,8 +98,8 @@ type deleteBucketCommand struct {
 }
 
 // Run deletes a bucket.
-func (cmd *deleteBucketCommand) Run(ctx context.Context, c console) error {
-	return cmd.with(ctx, func(b buckets) error {
+func (cmd *deleteBucketCommand) Run(ctx context.Context, c console, config *fileConfig) error {
+	return cmd.with(ctx, config, func(b buckets) error {
 		if err := b.Delete(ctx, cmd.Tenant, cmd.Name); err != nil {
 			return err
 		}
@@ -104,8 +111,8 @@ func (cmd *deleteBucketCommand) Run(ctx context.Context, c console) error {
 type listBucketsCommand struct{ bucketSettings }
 
 // Run lists buckets.
-func (cmd *listBucketsCommand) Run(ctx context.Context, c console) error {
-	return cmd.with(ctx, func(b buckets) error {
+func (cmd *listBucketsCommand) Run(ctx context.Context, c console, config *fileConfig) error {
+	return cmd.with(ctx, config, func(b buckets) error {
 		list, err := b.List(ctx, cmd.Tenant)
 		if err != nil {
 			return err

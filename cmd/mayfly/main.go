@@ -94,13 +94,13 @@ func execute(ctx context.Context, args []string, c console) int {
 		fmt.Fprintln(c.err, "mayfly:", err)
 		return exitFailure
 	}
+	config := &fileConfig{}
 	if path := configPath(args); path != "" {
-		resolver, err := openConfig(path)
-		if err != nil {
+		if config, err = openConfig(path); err != nil {
 			fmt.Fprintln(c.err, "mayfly:", err)
 			return exitUsage
 		}
-		if err := kong.Resolvers(resolver).Apply(parser); err != nil {
+		if err := kong.Resolvers(config).Apply(parser); err != nil {
 			fmt.Fprintln(c.err, "mayfly:", err)
 			return exitUsage
 		}
@@ -117,7 +117,7 @@ func execute(ctx context.Context, args []string, c console) int {
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.Bind(c, parsed)
+	parsed.Bind(c, parsed, config)
 	err = parsed.Run()
 	var code exitError
 	switch {

@@ -54,7 +54,7 @@ type serveCommand struct {
 }
 
 // Run serves until ctx ends, which is a signal to stop.
-func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
+func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig) (err error) {
 	log := newLog(c.err, cmd.level())
 	records, err := cmd.openMeta(ctx)
 	if err != nil {
@@ -71,7 +71,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	buckets, err := cmd.openBuckets(files)
+	buckets, err := config.openBuckets(files)
 	if err != nil {
 		return err
 	}

@@ -192,8 +192,9 @@ func configPath(args []string) string {
 
 // fileConfig is a configuration file: flags by name.
 type fileConfig struct {
-	path   string
-	values map[string]any
+	path    string
+	values  map[string]any
+	buckets any // the tables of external buckets; nil: there are none
 }
 
 func openConfig(path string) (*fileConfig, error) {
@@ -214,6 +215,8 @@ func readConfig(path string, r io.Reader) (*fileConfig, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	c.buckets = c.values["buckets"]
+	delete(c.values, "buckets")
 	return c, nil
 }
 
