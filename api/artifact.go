@@ -106,12 +106,28 @@ func (s *Server) validToken(token, id, name string) bool {
 	return hmac.Equal([]byte(token), []byte(s.artifactToken(id, name, expires)))
 }
 
+// storedExport and exported are where an artifact was put, for the record and
+// of it.
+func storedExport(x *execution.Exported) meta.Export {
+	if x == nil {
+		return meta.Export{}
+	}
+	return meta.Export(*x)
+}
+
+func exported(x *meta.Export) *execution.Exported {
+	if x.Bucket == "" {
+		return nil
+	}
+	return (*execution.Exported)(x)
+}
+
 // artifactsOf lists the artifacts of an execution with their URLs.
 func (s *Server) artifactsOf(x *meta.Execution) []artifact {
 	link := s.linker(x.ID, x.ExpiresAt)
 	list := make([]artifact, len(x.Artifacts))
 	for i, a := range x.Artifacts {
-		list[i].Artifact = execution.Artifact{Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256}
+		list[i].Artifact = execution.Artifact{Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256, Export: exported(&a.Export)}
 		link(&list[i])
 	}
 	return list

@@ -163,3 +163,25 @@ func TestArtifactHeaders(t *testing.T) {
 		}
 	}
 }
+
+// Where an artifact was put besides is answered at once, from memory and from
+// the disk.
+func TestExportedArtifacts(t *testing.T) {
+	s := newTestServer(t, nil)
+	x := s.post("export a.svg image/svg+xml <svg/>").want(200)
+	const want = `"export":{"bucket":"reports","key":"p/a.svg","error":"store is read-only"}`
+	if !strings.Contains(string(x.body), want) {
+		t.Errorf("got %s", x.body)
+	}
+	id := x.execution().ID
+	for range 2 {
+		for _, target := range []string{"/v1/executions/" + id, "/v1/executions/" + id + "/artifacts"} {
+			if got := s.do("GET", target, "").want(200); !strings.Contains(string(got.body), want) {
+				t.Errorf("%s: %s", target, got.body)
+			}
+		}
+	}
+	if got := s.do("GET", "/v1/executions/"+id+"/events", "", "Accept", "application/x-ndjson").want(200); !strings.Contains(string(got.body), want) {
+		t.Errorf("events: %s", got.body)
+	}
+}

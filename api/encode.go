@@ -374,6 +374,14 @@ func appendArtifact(b []byte, a *artifact) []byte {
 		b = append(b, `,"expires_at":`...)
 		b = appendTime(b, a.expiresAt)
 	}
+	if x := a.Export; x != nil {
+		b = appendString(append(b, `,"export":{"bucket":`...), x.Bucket)
+		b = appendString(append(b, `,"key":`...), x.Key)
+		if x.Error != "" {
+			b = appendString(append(b, `,"error":`...), x.Error)
+		}
+		b = append(b, '}')
+	}
 	return append(b, '}')
 }
 

@@ -156,6 +156,7 @@ func appendStoredEvent(b []byte, id string, e *meta.Event, link func(*artifact))
 			Size        int64
 			ContentType string `json:"content_type"`
 			SHA256      string
+			Export      *execution.Exported
 		}
 	}
 	if err := json.Unmarshal(e.Data, &stored); err != nil {
@@ -163,7 +164,7 @@ func appendStoredEvent(b []byte, id string, e *meta.Event, link func(*artifact))
 	}
 	a := stored.Artifact
 	return appendEvent(b, id, &execution.Event{Seq: e.Seq, Time: stored.Time, Artifact: &execution.Artifact{
-		Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256}}, link), nil
+		Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256, Export: a.Export}}, link), nil
 }
 
 // eventsOf are the events of an ended execution: those that were kept, or else
@@ -227,7 +228,7 @@ func resultOf(x *meta.Execution) (*execution.Result, error) {
 	}
 	for _, a := range x.Artifacts {
 		r.Artifacts = append(r.Artifacts, execution.Artifact{
-			Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256})
+			Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256, Export: exported(&a.Export)})
 	}
 	return r, nil
 }

@@ -67,7 +67,8 @@ var (
 	limitFields    = []string{"cpu_ms", "wall_ms", "memory_mb", "output_bytes", "files_bytes", "subrequests", "operations"}
 	networkFields  = []string{"allow"}
 	ruleFields     = []string{"host", "ports", "methods", "secret", "inject", "allow_http"}
-	artifactFields = []string{"paths"}
+	artifactFields = []string{"paths", "export"}
+	exportFields   = []string{"bucket", "prefix"}
 
 	injectionFields = []string{"header", "query", "secret", "format"}
 )
@@ -76,7 +77,6 @@ var (
 // a client believe that they had an effect.
 var notOffered = map[string]bool{
 	"/image": true, "/callback_url": true,
-	"/artifacts/export": true,
 }
 
 // decode reads a whole body. A syntax error is in d.err; what is wrong with
@@ -406,13 +406,36 @@ func (d *decoder) injection(rule *execution.NetworkRule) {
 
 func (d *decoder) artifactsMember(name []byte) {
 	mark := d.enterMember(name)
-	if string(name) == "paths" {
+	switch string(name) {
+	case "paths":
 		d.request.Artifacts = []string{}
 		d.list("an array of glob patterns", maxGlobs, func(int) { d.appendText(&d.request.Artifacts) })
-	} else {
+	case "export":
+		d.export()
+	default:
 		d.unknown(name, artifactFields)
 	}
 	d.pointer = d.pointer[:mark]
+}
+
+func (d *decoder) export() {
+	x := &execution.Export{}
+	object := d.fields("an object with bucket and prefix", func(name []byte) {
+		mark := d.enterMember(name)
+		switch string(name) {
+		case "bucket":
+			d.text(&x.Bucket)
+		case "prefix":
+			d.text(&x.Prefix)
+		default:
+			d.unknown(name, exportFields)
+		}
+		d.pointer = d.pointer[:mark]
+	})
+	if object && x.Bucket == "" {
+		d.failAt(string(d.pointer)+"/bucket", "required: the name of a bucket")
+	}
+	d.request.Export = x
 }
 
 // enterMember appends a name to the pointer and returns the length to cut it

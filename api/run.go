@@ -219,7 +219,7 @@ func (s *Server) settle(x *run, result *execution.Result) record {
 	for _, a := range result.Artifacts {
 		final.Artifacts = append(final.Artifacts, meta.Artifact{
 			Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256,
-			ObjectKey: execution.ArtifactKey(x.id, a.Name),
+			ObjectKey: execution.ArtifactKey(x.id, a.Name), Export: storedExport(a.Export),
 		})
 	}
 	x.mu.Lock()

@@ -152,12 +152,15 @@ func (f *fakeExecutor) Execute(ctx context.Context, id string, r execution.Reque
 		case <-ctx.Done():
 			canceled()
 		}
-	case "artifact": // name, type, content
+	case "artifact", "export": // name, type, content
 		parts := strings.SplitN(arg, " ", 3)
 		sum := sha256.Sum256([]byte(parts[2]))
 		a := execution.Artifact{Name: parts[0], Path: "/artifacts/" + parts[0], Size: int64(len(parts[2])), ContentType: parts[1], SHA256: hex.EncodeToString(sum[:])}
 		if _, err := f.objects.Put(ctx, execution.ArtifactKey(id, a.Name), strings.NewReader(parts[2]), storage.PutOptions{ContentType: a.ContentType}); err != nil {
 			return nil, err
+		}
+		if verb == "export" {
+			a.Export = &execution.Exported{Bucket: "reports", Key: "p/" + a.Name, Error: storage.ErrReadOnly.Error()}
 		}
 		result.Artifacts = append(result.Artifacts, a)
 	case "panic":

@@ -154,6 +154,7 @@ func TestSpecificationHasTheFields(t *testing.T) {
 		{"rule", schemas["NetworkRule"].Value, ruleFields},
 		{"injection", schemas["Injection"].Value, injectionFields},
 		{"artifacts", request.Properties["artifacts"].Value, artifactFields},
+		{"export", schemas["ArtifactOptions"].Value.Properties["export"].Value, exportFields},
 	} {
 		var specified []string
 		for name := range c.schema.Properties {

@@ -111,6 +111,10 @@ func matches(globs []string, name string) bool {
 // export stores the written files and lists them as artifacts.
 func (b *sandbox) export(ctx context.Context, id string) (list []Artifact, cut bool, err error) {
 	files, cut := b.collect()
+	var to *exporter
+	if len(files) > 0 {
+		to = b.exporter(ctx, id)
+	}
 	for _, f := range files {
 		name := strings.TrimPrefix(strings.TrimPrefix(f.path, "/artifacts"), "/")
 		sum := sha256.Sum256(f.content)
@@ -122,6 +126,7 @@ func (b *sandbox) export(ctx context.Context, id string) (list []Artifact, cut b
 		if _, err := b.service.config.Objects.Put(ctx, ArtifactKey(id, a.Name), bytes.NewReader(f.content), options); err != nil {
 			return list, cut, fmt.Errorf("artifact %s: %w", f.path, err)
 		}
+		a.Export = to.put(ctx, &a, f.content)
 		list = append(list, a)
 		b.emit(Event{Artifact: &list[len(list)-1]})
 	}

@@ -28,6 +28,7 @@ type Request struct {
 	Bindings   []Binding         // what the program finds in env, besides its variables
 	Packages   []string          // pure-Python ones: name==version, or ./path of a wheel among Files
 	Artifacts  []string          // globs of files to keep; nil means /artifacts/**
+	Export     *Export           // where to put artifacts besides; nil: nowhere
 	Tenant     string            // whose share of the processors it uses
 	Metadata   map[string]string // kept with the record, not interpreted
 }
@@ -119,7 +120,22 @@ type Artifact struct {
 	Path        string // in the execution's file system
 	Size        int64
 	ContentType string
-	SHA256      string // hexadecimal
+	SHA256      string    // hexadecimal
+	Export      *Exported // nil: it was not asked for
+}
+
+// An Export says where artifacts are put besides: into a bucket of the
+// tenant's, under their names after a prefix.
+type Export struct {
+	Bucket string
+	Prefix string // {id} in it is the execution's id
+}
+
+// Exported is where an artifact was put, or why it could not be.
+type Exported struct {
+	Bucket string
+	Key    string
+	Error  string // empty: it is there
 }
 
 // Usage is what an execution used.

@@ -330,6 +330,9 @@ func (s *Service) Validate(r *Request) error {
 	if err := s.checkBindings(r); err != nil {
 		errs = append(errs, err)
 	}
+	if err := s.checkExport(r); err != nil {
+		errs = append(errs, err)
+	}
 	for i, glob := range r.Artifacts {
 		if err := checkGlob(glob); err != nil {
 			invalid(fmt.Sprintf("/artifacts/paths/%d", i), "%v", err)

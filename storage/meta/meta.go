@@ -53,6 +53,14 @@ type Artifact struct {
 	ContentType string
 	SHA256      string // hexadecimal
 	ObjectKey   string // in the object store
+	Export      Export // where else it was put; zero: nowhere
+}
+
+// An Export is where an artifact was put besides, or why it could not be.
+type Export struct {
+	Bucket string
+	Key    string
+	Error  string // empty: it is there
 }
 
 // Usage is what an execution used, or several together.

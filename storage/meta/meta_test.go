@@ -68,7 +68,7 @@ func sample(s *Store, c *clock, tenant string) Execution {
 		Request: []byte(`{"language":"javascript"}`), Result: []byte(`{"result":42}`),
 		Usage:     Usage{CPU: 1500 * time.Microsecond, Wall: 2 * time.Millisecond, PeakMemory: 1 << 20, EgressBytes: 10, IngressBytes: 20, Subrequests: 3},
 		Events:    []Event{{1, "stdout", []byte("hi\n")}, {2, "end", nil}},
-		Artifacts: []Artifact{{"chart.svg", "/artifacts/chart.svg", 123, "image/svg+xml", fmt.Sprintf("%x", sha256.Sum256(nil)), "a/b"}},
+		Artifacts: []Artifact{{"chart.svg", "/artifacts/chart.svg", 123, "image/svg+xml", fmt.Sprintf("%x", sha256.Sum256(nil)), "a/b", Export{"reports", "x/chart.svg", "store is read-only"}}},
 	}
 }
 
@@ -455,5 +455,31 @@ func TestClaimHammer(t *testing.T) {
 		if len(winners) != 1 {
 			t.Fatalf("%d claims won", len(winners))
 		}
+	}
+}
+
+// Records of version 1 have artifacts without exports.
+func TestOldRecords(t *testing.T) {
+	s := &Store{options: Options{}.withDefaults()}
+	e := sample(s, newClock(), "a")
+	e.Events = nil
+	e.Artifacts[0].Export = Export{}
+	id, err := parseID(e.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := encodeRecord(id, &e)
+	b = b[:len(b)-4-3] // without the checksum, and three empty texts
+	b[0] = bareVersion
+	got, err := decodeRecord(id, finish(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(e, got); diff != "" {
+		t.Error(diff)
+	}
+	b[0] = recordVersion + 1
+	if _, err := decodeRecord(id, finish(b)); !errors.Is(err, storage.ErrCorrupt) {
+		t.Errorf("a version of the future: %v", err)
 	}
 }

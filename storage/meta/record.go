@@ -15,7 +15,10 @@ import (
 // the end comes the CRC-32C of all before. A change of the form gets a new
 // version byte, and the old one stays readable.
 
-const recordVersion = 1
+const (
+	recordVersion = 2
+	bareVersion   = 1 // artifacts have no exports
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -24,7 +27,7 @@ func encodeRecord(id identity, e *Execution) []byte {
 	size := 160 + len(e.Tenant) + len(e.Outcome) + len(e.Request) + len(e.Result)
 	for i := range e.Artifacts {
 		a := &e.Artifacts[i]
-		size += 48 + len(a.Name) + len(a.Path) + len(a.ContentType) + len(a.SHA256) + len(a.ObjectKey)
+		size += 48 + len(a.Name) + len(a.Path) + len(a.ContentType) + len(a.SHA256) + len(a.ObjectKey) + len(a.Export.Bucket) + len(a.Export.Key) + len(a.Export.Error)
 	}
 	b := begin(make([]byte, 0, size), id)
 	b = append(b, statusCode(e.Status))
@@ -50,6 +53,9 @@ func encodeRecord(id identity, e *Execution) []byte {
 		b = appendText(b, a.ContentType)
 		b = appendText(b, a.SHA256)
 		b = appendText(b, a.ObjectKey)
+		b = appendText(b, a.Export.Bucket)
+		b = appendText(b, a.Export.Key)
+		b = appendText(b, a.Export.Error)
 	}
 	// Records from before there were bindings end here, and so do those of
 	// executions without any.
@@ -84,14 +90,18 @@ func decodeRecord(id identity, b []byte) (Execution, error) {
 	e.Result = d.text()
 	const smallest = 6 // bytes of an artifact
 	for range d.count(smallest) {
-		e.Artifacts = append(e.Artifacts, Artifact{
+		a := Artifact{
 			Name:        string(d.text()),
 			Path:        string(d.text()),
 			Size:        d.varint(),
 			ContentType: string(d.text()),
 			SHA256:      string(d.text()),
 			ObjectKey:   string(d.text()),
-		})
+		}
+		if d.version != bareVersion {
+			a.Export = Export{string(d.text()), string(d.text()), string(d.text())}
+		}
+		e.Artifacts = append(e.Artifacts, a)
 	}
 	if len(d.rest) > 0 {
 		e.Usage.BindingOperations = d.varint()
@@ -153,8 +163,9 @@ func appendText[T string | []byte](b []byte, s T) []byte {
 
 // A decoder reads fields; after the first mistake it only yields zeros.
 type decoder struct {
-	rest []byte
-	err  error
+	version byte
+	rest    []byte
+	err     error
 }
 
 var errMalformed = errors.New("malformed")
@@ -169,13 +180,13 @@ func open(id identity, b []byte) (*decoder, error) {
 	if binary.LittleEndian.Uint32(b[len(body):]) != crc32.Checksum(body, castagnoli) {
 		return nil, corrupt(id, errors.New("it fails its checksum"))
 	}
-	if body[0] != recordVersion {
+	if body[0] != recordVersion && body[0] != bareVersion {
 		return nil, corrupt(id, fmt.Errorf("version %d is unknown", body[0]))
 	}
 	if (identity{binary.BigEndian.Uint64(body[1:]), binary.BigEndian.Uint64(body[9:])}) != id {
 		return nil, corrupt(id, errors.New("it belongs to another id"))
 	}
-	return &decoder{rest: body[head:]}, nil
+	return &decoder{version: body[0], rest: body[head:]}, nil
 }
 
 func corrupt(id identity, err error) error {
