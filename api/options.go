@@ -55,7 +55,10 @@ type Options struct {
 	Objects  storage.Objects // where artifacts are
 	Sessions Sessions        // nil: there are none
 	Secrets  Secrets         // nil: there are none
-	Buckets  Buckets         // nil: there are none
+	// Presign makes URLs at which a tenant's object can be had or put without a
+	// key. nil: there are none.
+	Presign func(ctx context.Context, tenant, method, bucket, key string, expires time.Duration) (string, error)
+	Buckets Buckets // nil: there are none
 
 	// Listen is the address to bind, host:port; empty means 127.0.0.1:8787,
 	// port 0 a free one. An address that is not loopback needs RequireKeys.

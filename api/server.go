@@ -251,6 +251,7 @@ func (s *Server) routes() {
 	get("/v1/buckets", s.authenticated(s.withBuckets(s.listBuckets)))
 	get("/v1/buckets/:name", s.authenticated(s.withBuckets(s.getBucket)))
 	e.PUT("/v1/buckets/:name", s.counted(s.authenticated(s.withBuckets(s.putBucket))))
+	e.POST("/v1/buckets/:name/presign", s.counted(s.authenticated(s.withBuckets(s.presign))))
 	e.DELETE("/v1/buckets/:name", s.counted(s.authenticated(s.withBuckets(s.deleteBucket))))
 	for _, route := range s.sessionRoutes() {
 		handler := s.counted(s.authenticated(s.withSessions(route.handler)))

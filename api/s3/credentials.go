@@ -42,9 +42,13 @@ const idPrefix = "MF"
 
 // Create makes a credential for a tenant.
 func (k Keyring) Create(ctx context.Context, name, tenant string) (Credential, error) {
+	return k.put(ctx, idPrefix+rand.Text()[:18], name, tenant)
+}
+
+func (k Keyring) put(ctx context.Context, id, name, tenant string) (Credential, error) {
 	var random [30]byte
 	rand.Read(random[:])
-	c := Credential{ID: idPrefix + rand.Text()[:18], Secret: base64.RawURLEncoding.EncodeToString(random[:]), Name: name, Tenant: tenant}
+	c := Credential{ID: id, Secret: base64.RawURLEncoding.EncodeToString(random[:]), Name: name, Tenant: tenant}
 	info, err := k.Secrets.Put(ctx, keyringTenant, c.ID, c.Secret+"\n"+c.Tenant+"\n"+c.Name)
 	c.Created = info.Created
 	return c, err

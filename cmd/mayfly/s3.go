@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"text/tabwriter"
 	"time"
 
 	"mayfly/api/s3"
 	"mayfly/host/secret"
+	"mayfly/storage"
 	"mayfly/storage/catalog"
 )
 
@@ -21,6 +23,7 @@ type s3Settings struct {
 	S3        bool     `name:"s3" help:"Serve buckets by the S3 protocol too." env:"MAYFLY_S3"`
 	S3Listen  string   `name:"s3-listen" help:"Address of the S3 endpoint." default:"127.0.0.1:8788" env:"MAYFLY_S3_LISTEN"`
 	S3Domains []string `name:"s3-domain" help:"Domain whose subdomains are buckets; localhost if not said." placeholder:"DOMAIN" env:"MAYFLY_S3_DOMAINS"`
+	S3Public  string   `name:"s3-public-url" help:"URL by which clients reach the S3 endpoint, if not by --s3-listen." placeholder:"URL" env:"MAYFLY_S3_PUBLIC_URL"`
 	S3Region  string   `name:"s3-region" help:"Region that the S3 endpoint says it is in." default:"us-east-1" env:"MAYFLY_S3_REGION"`
 }
 
@@ -29,6 +32,7 @@ type s3Endpoint struct {
 	server  *http.Server
 	address net.Addr
 	ended   chan error
+	signer  *s3.Presigner
 }
 
 // serveS3 serves the buckets, if it is wanted.
@@ -44,9 +48,33 @@ func (s *s3Settings) serveS3(buckets *catalog.Catalog, secrets *secret.Store, lo
 	if err != nil {
 		return nil, fmt.Errorf("%w: choose another with --s3-listen; port 0 is a free one", err)
 	}
-	e := &s3Endpoint{server: handler.HTTPServer(), address: listener.Addr(), ended: make(chan error, 1)}
+	base := &url.URL{Scheme: "http", Host: listener.Addr().String()}
+	if s.S3Public != "" {
+		if base, err = url.Parse(s.S3Public); err != nil || base.Host == "" || base.Path != "" {
+			listener.Close()
+			return nil, usageError{fmt.Errorf("--s3-public-url: %q is not a URL without a path", s.S3Public)}
+		}
+	}
+	e := &s3Endpoint{signer: &s3.Presigner{Keyring: s3.Keyring{Secrets: secrets}, Base: base, Now: time.Now}, server: handler.HTTPServer(), address: listener.Addr(), ended: make(chan error, 1)}
 	go func() { e.ended <- e.server.Serve(listener) }()
 	return e, nil
+}
+
+// presign makes a URL at which method can be done on a tenant's object: by the
+// store that has it, or by this endpoint.
+func (e *s3Endpoint) presign(ctx context.Context, buckets *catalog.Catalog, tenant, method, bucket, key string, expires time.Duration) (string, error) {
+	objects, err := buckets.Open(ctx, tenant, bucket)
+	if err != nil {
+		return "", err
+	}
+	defer objects.Close()
+	if own, ok := objects.(storage.Presigner); ok {
+		return own.Presign(ctx, method, key, expires)
+	}
+	if e == nil {
+		return "", &storage.Error{Op: "presign", Bucket: bucket, Key: key, Err: storage.ErrUnsupported, Hint: "serve buckets by S3 too: mayfly serve --s3"}
+	}
+	return e.signer.Presign(ctx, tenant, method, bucket, key, expires)
 }
 
 // shutdown answers what is under way, until ctx is over.

@@ -107,7 +107,11 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 		return err
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
+	var s3 *s3Endpoint
 	server, err := api.New(api.Options{
+		Presign: func(ctx context.Context, tenant, method, bucket, key string, expires time.Duration) (string, error) {
+			return s3.presign(ctx, buckets, tenant, method, bucket, key, expires)
+		},
 		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions, Secrets: secrets, Buckets: buckets,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
@@ -121,7 +125,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 	} else if err != nil {
 		return err
 	}
-	s3, err := cmd.serveS3(buckets, secrets, log)
+	s3, err = cmd.serveS3(buckets, secrets, log)
 	if err != nil {
 		return err
 	}
