@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"slices"
@@ -100,6 +101,16 @@ func parseSPKI(der []byte) (*imported, error) {
 	}
 	material, err := publicMaterial(kind, info.PublicKey.Bytes)
 	return &imported{kind: kind, material: material}, err
+}
+
+// parseCertificate takes the public key out of a certificate, which it does not
+// judge.
+func parseCertificate(der []byte) (*imported, error) {
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, errKey
+	}
+	return parseSPKI(certificate.RawSubjectPublicKeyInfo)
 }
 
 func parsePKCS8(der []byte) (*imported, error) {

@@ -21,12 +21,14 @@ const (
 type format uint8
 
 const (
-	formatRaw   format = iota
-	formatPKCS8        // PrivateKeyInfo (RFC 5208) or OneAsymmetricKey (RFC 5958)
-	formatSPKI         // SubjectPublicKeyInfo (RFC 5280)
-	formatJWK          // RFC 7517, as names and values
-	formatPKCS1        // RSAPrivateKey or RSAPublicKey (RFC 8017)
-	formatSEC1         // ECPrivateKey (RFC 5915)
+	formatRaw    format = iota
+	formatPKCS8         // PrivateKeyInfo (RFC 5208) or OneAsymmetricKey (RFC 5958)
+	formatSPKI          // SubjectPublicKeyInfo (RFC 5280)
+	formatJWK           // RFC 7517, as names and values
+	formatPKCS1         // RSAPrivateKey or RSAPublicKey (RFC 8017)
+	formatSEC1          // ECPrivateKey (RFC 5915)
+	formatX509          // a certificate (RFC 5280), for the public key in it
+	formatScalar        // the private number of a curve alone
 )
 
 // An imported key is its material and what is worth knowing of it.
@@ -116,6 +118,11 @@ func (c *Crypto) importKey(kind Kind, f format, data []byte, members []op.Pair) 
 		}
 	case formatSEC1:
 		k, err = parseSEC1(0, data)
+	case formatX509:
+		k, err = parseCertificate(data)
+	case formatScalar:
+		k = &imported{kind: kind, private: true}
+		k.material, err = privateMaterial(kind, data)
 	default:
 		return nil, op.ErrMessage
 	}
@@ -180,7 +187,7 @@ func (c *Crypto) exportKey(kind Kind, private bool, f format, material []byte, w
 			encoded, err = x509.MarshalPKIXPublicKey(parsed)
 		case private && f == formatSEC1 && kind.curve() != nil:
 			encoded, err = x509.MarshalECPrivateKey(parsed.(*ecdsa.PrivateKey))
-		case private && f == formatRaw:
+		case private && f == formatScalar:
 			encoded, _, err = kind.split(material)
 		default:
 			return nil, failure(notSupportedError, "The key has no such format")

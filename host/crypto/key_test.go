@@ -2,6 +2,9 @@ package crypto
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"math/big"
 	"testing"
@@ -31,11 +34,11 @@ func TestFormats(t *testing.T) {
 		if got := call(t, c, op.CryptoKey, publicOfMessage(kind, private)); !bytes.Equal(got, public) {
 			t.Errorf("kind %d: the public key of the private one is %x", kind, got)
 		}
-		for _, f := range []format{formatRaw, formatPKCS8, formatSPKI, formatJWK, formatPKCS1, formatSEC1} {
+		for _, f := range []format{formatRaw, formatPKCS8, formatSPKI, formatJWK, formatPKCS1, formatSEC1, formatScalar} {
 			for _, isPrivate := range []bool{false, true} {
 				curve := kind == P256 || kind == P384 || kind == P521
 				switch {
-				case f == formatRaw && (isPrivate || kind == RSA), f == formatPKCS1 && kind != RSA, f == formatSEC1 && !(curve && isPrivate),
+				case f == formatRaw && (isPrivate || kind == RSA), f == formatScalar && (!isPrivate || kind == RSA), f == formatPKCS1 && kind != RSA, f == formatSEC1 && !(curve && isPrivate),
 					f == formatSPKI && isPrivate, f == formatPKCS8 && !isPrivate:
 					continue
 				}
@@ -55,7 +58,7 @@ func TestFormats(t *testing.T) {
 				if kind == RSA && (k.bits != 1024 || !bytes.Equal(k.exponent, []byte{1, 0, 1})) {
 					t.Errorf("format %d: %d bits, exponent %x", f, k.bits, k.exponent)
 				}
-				if f == formatJWK || f == formatRaw {
+				if f == formatJWK || f == formatRaw || f == formatScalar {
 					continue
 				}
 				if k := importedKey(t, call(t, New(Options{}), op.CryptoKey, importMessage(0, f, encoded))); k.kind != kind {
@@ -148,6 +151,28 @@ func TestJWKRefuses(t *testing.T) {
 		}
 	}
 	refuses(t, op.CryptoKey, importJWKMessage(octets, nil), dataError)
+}
+
+// The key of a certificate, whoever signed it.
+func TestCertificate(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := importedKey(t, call(t, New(Options{}), op.CryptoKey, importMessage(0, formatX509, der))); k.kind != P256 || k.private || !bytes.Equal(k.material, want) {
+		t.Errorf("%+v", k)
+	}
+	refuses(t, op.CryptoKey, importMessage(0, formatX509, der[1:]), dataError)
+	refuses(t, op.CryptoKey, importMessage(RSA, formatX509, der), dataError)
 }
 
 func TestExportRefuses(t *testing.T) {

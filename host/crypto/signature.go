@@ -20,6 +20,7 @@ const (
 	schemeECDSA     // r and s, each as long as the curve's order (IEEE P1363)
 	schemeECDSAASN1 // SEQUENCE { r, s }
 	schemeEd25519
+	schemePSSAny // RSA-PSS with a salt of whatever length, to verify only
 )
 
 // signRequest is a message of crypto_sign.
@@ -127,13 +128,15 @@ func (c *Crypto) verify(s *signRequest) (bool, error) {
 	switch s.scheme {
 	case schemeHMAC:
 		return subtle.ConstantTimeCompare(c.hmac(s.hash, s.key, s.data), s.sig) == 1, nil
-	case schemePKCS1, schemePSS:
+	case schemePKCS1, schemePSS, schemePSSAny:
 		key, err := c.rsaPublic(s.key)
 		if err != nil {
 			return false, errMaterial
 		}
 		digest := c.digest(s.hash, s.data)
 		switch {
+		case s.scheme == schemePSSAny:
+			err = rsa.VerifyPSS(key, s.hash, digest, s.sig, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto})
 		case s.scheme == schemePKCS1:
 			err = rsa.VerifyPKCS1v15(key, s.hash, digest, s.sig)
 		case s.salt == 0: // which Go takes for "any"

@@ -86,6 +86,13 @@ func TestSignatures(t *testing.T) {
 				t.Errorf("%s verifies %x", name, wrong)
 			}
 		}
+		if test.scheme == schemePSS {
+			for any, want := range map[string]byte{"what is signed": 1, "what is not": 0} {
+				if call(t, c, op.CryptoSign, signMessage(1, schemePSSAny, test.hash, 0, RSA, key.public, sig, []byte(any)))[0] != want {
+					t.Errorf("%s: with any salt, %s", name, any)
+				}
+			}
+		}
 		if test.scheme == schemePSS && verifies(test.hash, test.salt+1, sig, data) {
 			t.Errorf("%s verifies with another length of salt", name)
 		}

@@ -121,7 +121,7 @@ const (
 	CryptoCipher Op = 33
 	// CryptoSign.
 	//
-	//	in:  u8 verify, u8 scheme (1 HMAC, 2 RSASSA-PKCS1-v1_5, 3 RSA-PSS, 4 ECDSA as in IEEE P1363, 5 ECDSA as in ASN.1, 6 Ed25519), u8 hash, u32 bytes of salt, u8 kind of key, bytes key, bytes signature (empty unless verified), the data without a length
+	//	in:  u8 verify, u8 scheme (1 HMAC, 2 RSASSA-PKCS1-v1_5, 3 RSA-PSS, 4 ECDSA as in IEEE P1363, 5 ECDSA as in ASN.1, 6 Ed25519, 7 RSA-PSS with any salt, to verify only), u8 hash, u32 bytes of salt, u8 kind of key, bytes key, bytes signature (empty unless verified), the data without a length
 	//	out: the signature without a length, or u8 1 if it is right, 0 if not
 	CryptoSign Op = 34
 	// CryptoDerive.
@@ -131,7 +131,7 @@ const (
 	CryptoDerive Op = 35
 	// CryptoKey: kinds: 1 RSA, 2 P-256, 3 P-384, 4 P-521, 5 Ed25519, 6 X25519, 7 oct (jwk only).
 	//
-	//	in:  u8 function; 1 import: u8 kind (0 any), u8 format (0 raw, 1 pkcs8, 2 spki, 3 jwk, 4 pkcs1, 5 sec1), then the key without a length, or for jwk list<str name, str value>; 2 export: u8 kind, u8 private, u8 format, bytes key; 3 public key of: u8 kind, bytes private key
+	//	in:  u8 function; 1 import: u8 kind (0 any), u8 format (0 raw, 1 pkcs8, 2 spki, 3 jwk, 4 pkcs1, 5 sec1, 6 X.509 certificate, 7 private scalar), then the key without a length, or for jwk list<str name, str value>; 2 export: u8 kind, u8 private, u8 format, bytes key; 3 public key of: u8 kind, bytes private key
 	//	out: 1: u8 kind, u8 private, u32 bits, bytes public exponent (RSA), bytes key; 2: the key without a length, or the list; 3: the key without a length
 	CryptoKey Op = 36
 	// CryptoGenerate.

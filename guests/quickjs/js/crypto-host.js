@@ -58,6 +58,7 @@ export const PSS = 3;
 export const ECDSA = 4;
 export const ECDSA_ASN1 = 5;
 export const EDDSA = 6;
+export const PSS_ANY = 7;
 
 const signature = (verify, scheme, hash, salt, kind, key, sig, bytes) => call(CRYPTO_SIGN, raw(
   new Writer(128).u8(verify).u8(scheme).u8(hash === undefined ? 0 : HASHES[hash]).u32(salt).u8(kind).bytes(key).bytes(sig), bytes));
@@ -88,7 +89,7 @@ export const CURVES = { __proto__: null, "P-256": P256, "P-384": P384, "P-521": 
 export const CURVE_NAMES = ["", "", "P-256", "P-384", "P-521", "Ed25519", "X25519"];
 
 // Formats of keys.
-export const FORMATS = { __proto__: null, raw: 0, pkcs8: 1, spki: 2, jwk: 3, pkcs1: 4, sec1: 5 };
+export const FORMATS = { __proto__: null, raw: 0, pkcs8: 1, spki: 2, jwk: 3, pkcs1: 4, sec1: 5, x509: 6, scalar: 7 };
 
 function readKey(answer) {
   const r = new Reader(answer);
