@@ -10,11 +10,11 @@ import { ObjectGetPrototypeOf, SetPrototypeAdd, SetPrototypeHas, SymbolToStringT
 
 const platform = new Set();
 for (const name of [
-  "AbortController", "BroadcastChannel", "ByteLengthQueuingStrategy", "CountQueuingStrategy", "Crypto", "Event", "EventTarget", "FormData", "MessageChannel", "Navigator", "PerformanceEntry",
-  "PerformanceObserver", "PerformanceObserverEntryList",
-  "ReadableByteStreamController", "ReadableStream", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest", "ReadableStreamDefaultController",
-  "ReadableStreamDefaultReader", "SubtleCrypto", "TextDecoderStream", "TextEncoderStream", "TransformStream", "TransformStreamDefaultController",
-  "WritableStream", "WritableStreamDefaultController", "WritableStreamDefaultWriter",
+  "AbortController", "BroadcastChannel", "ByteLengthQueuingStrategy", "Cache", "CacheStorage", "CountQueuingStrategy", "Crypto", "Event", "EventTarget",
+  "FormData", "MessageChannel", "Navigator", "PerformanceEntry", "PerformanceObserver", "PerformanceObserverEntryList", "ReadableByteStreamController",
+  "ReadableStream", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest", "ReadableStreamDefaultController", "ReadableStreamDefaultReader",
+  "Scheduler", "SubtleCrypto", "TextDecoderStream", "TextEncoderStream", "TransformStream", "TransformStreamDefaultController", "WritableStream",
+  "WritableStreamDefaultController", "WritableStreamDefaultWriter",
 ]) SetPrototypeAdd(platform, globalThis[name].prototype);
 
 native.setCloneHooks({
