@@ -137,27 +137,29 @@ func sizeOf(m *wasm.Metered) int {
 }
 
 // link makes an instance.
-func (s *Store) link(c *compiled, values []importValue) (in *instance, err error) {
-	metered := c.metered
-	in = &instance{module: c, functions: map[uint32]*function{}, imports: make([]object, len(values))}
+func (s *Store) link(c *compiled, values []importValue) (*instance, error) {
+	in := &instance{module: c, functions: map[uint32]*function{}, imports: make([]object, len(values))}
 	compiler := s.options.Compiler
 	if _, mine := compiler.take(s.space, c.digest, c.size); mine {
 		return nil, errors.New("webassembly: a module in use is not in the cache")
 	}
 	s.modules += c.size
-	if err := s.charge(sizeOf(metered)); err != nil {
+	if err := s.charge(sizeOf(c.metered)); err != nil {
 		return nil, errors.Join(err, (&module{c}).close(s))
 	}
-	in.size = sizeOf(metered)
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, in.close(s))
-			in = nil
-		}
-	}()
+	in.size = sizeOf(c.metered)
+	if err := s.linkParts(in, values); err != nil {
+		return nil, errors.Join(err, in.close(s))
+	}
+	return in, nil
+}
+
+// linkParts makes the parts of an instance. After an error it has some of them.
+func (s *Store) linkParts(in *instance, values []importValue) (err error) {
+	metered := in.module.metered
 	for _, t := range metered.Tables[tablesImported(metered):] {
 		if !s.room(t.Min) {
-			return nil, refuse(rangeError, "tables of more than %d elements", maxElements)
+			return refuse(rangeError, "tables of more than %d elements", maxElements)
 		}
 		s.elements += int(t.Min)
 		in.items += int(t.Min)
@@ -171,20 +173,20 @@ func (s *Store) link(c *compiled, values []importValue) (in *instance, err error
 		switch v.kind {
 		case importFunction:
 			if d.Kind != wasm.Function {
-				return nil, mismatch(d, "is a function")
+				return mismatch(d, "is a function")
 			}
 			functions = append(functions, s.importedFunction(i, v.id, d))
 		case importHandle:
 			if parts[i], names[i], err = s.exported(d, v.object); err != nil {
-				return nil, err
+				return err
 			}
 		case importNumber:
 			if d.Kind != wasm.Global || d.Mutable {
-				return nil, mismatch(d, "is a number")
+				return mismatch(d, "is a number")
 			}
 			g, err := s.newGlobal(d.Type, false, v.bits)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			g.number = true
 			in.imports[i] = g
@@ -193,12 +195,12 @@ func (s *Store) link(c *compiled, values []importValue) (in *instance, err error
 	}
 	if len(functions) > 0 {
 		if in.host, err = s.space.engine.Host(functions); err != nil {
-			return nil, refuse(linkError, "%v", err)
+			return refuse(linkError, "%v", err)
 		}
 	}
 	if len(functions) < len(values) {
 		if err := s.tie(in, parts, names); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	resolve := func(name string) *engine.Part {
@@ -211,15 +213,15 @@ func (s *Store) link(c *compiled, values []importValue) (in *instance, err error
 		return in.host
 	}
 	memory := &memory{id: newMemory}
-	in.part, err = s.space.engine.Instantiate(&s.thread, c.code, resolve, s.resize(memory))
+	in.part, err = s.space.engine.Instantiate(&s.thread, in.module.code, resolve, s.resize(memory))
 	if err != nil {
-		return nil, s.linkResult(err)
+		return s.linkResult(err)
 	}
 	if metered.OwnMemory {
 		memory.part, memory.name, memory.declared = in.part, wasm.ExportName(wasm.Memory, 0), *metered.Memory
 		in.memory = memory
 	}
-	return in, nil
+	return nil
 }
 
 func tablesImported(m *wasm.Metered) (n int) {

@@ -1,0 +1,15 @@
+/*---
+rows = [1]
+attack = "an endless loop in the start function of a WebAssembly module"
+outcomes = ["exceededCpu"]
+[request.limits]
+cpu_ms = 50
+---*/
+// A few bytes of an assembler: sections of a module.
+const leb = (n) => { const out = []; do { const b = n & 127; n >>>= 7; out.push(n ? b | 128 : b); } while (n); return out; };
+const vec = (items) => [...leb(items.length), ...items.flat()];
+const str = (s) => vec([...s].map((c) => c.charCodeAt(0)));
+const section = (id, items) => { const body = vec(items); return [id, ...leb(body.length), ...body]; };
+const body = (...code) => { const b = [0, ...code, 11]; return [...leb(b.length), ...b]; };
+const wasm = (...sections) => new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, ...sections.flat()]);
+await WebAssembly.instantiate(wasm(section(1, [[96, 0, 0]]), section(3, [[0]]), [8, 1, 0], section(10, [body(3, 64, 12, 0, 11)])));
