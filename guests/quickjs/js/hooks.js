@@ -5,7 +5,7 @@ import { inspect } from "mayfly:inspect";
 import { reportRejection, reportUncaught } from "mayfly:event";
 import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
 import { forgetTask } from "mayfly:performance";
-import { makeError } from "mayfly:webassembly";
+import { makeError } from "mayfly:webassembly-types";
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
 import { env } from "mayfly:env";

@@ -1,228 +1,30 @@
 // The WebAssembly namespace (WebAssembly JavaScript Interface). Modules are
 // compiled and instances live at the host, under handles; see c/wasm.h for what
 // calls them and is called by them.
-//
-// What can be collected is told by "keeps": one for each instance, memory,
-// table and global that was made. Whatever JavaScript has of it keeps its keep,
-// and keeps keep others whose parts they may reach. When a keep is collected,
-// the host lets go of what it stands for.
-import { Error, FinalizationRegistry, Map, RangeError, Set, TypeError, Uint8Array, WeakMap, WeakRef } from "mayfly:intrinsics";
+import { RangeError, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer } from "mayfly:host";
 import { WASM_COMPILE, WASM_INSTANTIATE, WASM_OBJECT } from "mayfly:op.gen";
 import { defineInterface, expose, requireArguments } from "mayfly:interface";
-import { bytesOf } from "mayfly:crypto-bytes";
 import {
-  ArrayPrototypePush, FinalizationRegistryPrototypeRegister, FunctionPrototypeCall, MapPrototypeDelete, MapPrototypeGet, MapPrototypeHas,
-  MapPrototypeSet, MathFloor, ObjectCreate, ObjectDefineProperties, ObjectDefineProperty, ObjectFreeze, ObjectSetPrototypeOf, PromiseReject, PromiseResolve,
-  ReflectConstruct, SetPrototypeAdd, StringPrototypeToLowerCase, StringPrototypeTrim, SymbolIterator, SymbolToStringTag, TypedArrayPrototypeGetBuffer,
-  TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, WeakMapPrototypeSet, WeakRefPrototypeDeref,
-  bytesCopy, bytesSubarray, getter, promiseThen, uncurryThis,
+  ArrayPrototypePush, ObjectDefineProperty, ObjectFreeze, PromiseReject, PromiseResolve, SetPrototypeAdd, StringPrototypeToLowerCase, StringPrototypeTrim,
+  SymbolToStringTag, TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, getter, promiseThen,
+  uncurryThis,
 } from "mayfly:primordials";
+import {
+  CompileError, EXTERNREF, FUNCREF, FUNCTION, GLOBAL, GLOBAL_GET, GLOBAL_SET, I64, KINDS, LinkError, MEMORY, MEMORY_GROW, NEW_GLOBAL, NEW_MEMORY, NEW_TABLE,
+  RuntimeError, TABLE, TABLE_GET, TABLE_GROW, TABLE_SET, TABLE_SIZE, TABLE_TYPES, TYPES, V128, action, customSections, descriptorOf, limit, perform, readType, sourceBytes, u32,
+} from "mayfly:webassembly-types";
+import { exported, externs, fromFunction, link, newKeep, reference, registerKeep, setWrapper, wrapperOf } from "mayfly:webassembly-keep";
+import { Exception, Tag } from "mayfly:webassembly-exception";
 
-const { wasmBuffer, wasmForget, wasmFunction, wasmHooks, wasmImport, wasmNumber, wasmPerform, wasmRefresh, wasmType, wasmValue } = native;
+const { wasmBuffer, wasmImport, wasmNumber, wasmPerform, wasmRefresh, wasmType, wasmValue } = native;
 
 const { Headers, Response } = globalThis;
 const responseOk = getter(Response.prototype, "ok");
 const responseHeaders = getter(Response.prototype, "headers");
 const responseArrayBuffer = uncurryThis(Response.prototype.arrayBuffer);
 const headersGet = uncurryThis(Headers.prototype.get);
-
-// Kinds and types of the binary format, and their names here.
-const FUNCTION = 0, TABLE = 1, MEMORY = 2, GLOBAL = 3;
-const KINDS = ["function", "table", "memory", "global", "tag"];
-const I64 = 0x7e, V128 = 0x7b, FUNCREF = 0x70, EXTERNREF = 0x6f;
-const TYPES = { __proto__: null, i32: 0x7f, i64: I64, f32: 0x7d, f64: 0x7c, v128: V128, externref: EXTERNREF, anyfunc: FUNCREF };
-const TABLE_TYPES = { __proto__: null, anyfunc: FUNCREF, externref: EXTERNREF };
-
-// Actions of the operation wasm_object (host/webassembly/object.go).
-const NEW_MEMORY = 0, MEMORY_GROW = 1, NEW_TABLE = 2, TABLE_GET = 3, TABLE_SET = 4, TABLE_GROW = 5, TABLE_SIZE = 6, NEW_GLOBAL = 7,
-  GLOBAL_GET = 8, GLOBAL_SET = 9, FUNCTION_INFO = 10, RELEASE = 11;
-
-const action = (number, size = 32) => new Writer(size).u8(number);
-const perform = (writer) => new Reader(wasmPerform(WASM_OBJECT, writer.done()));
-
-// Errors.
-
-function defineError(name) {
-  const constructor = {
-    [name]: function (message = undefined, options = undefined) {
-      return ReflectConstruct(Error, message === undefined && options === undefined ? [] : [message, options], new.target ?? constructor);
-    },
-  }[name];
-  ObjectDefineProperty(constructor, "length", { __proto__: null, value: 1, configurable: true });
-  ObjectSetPrototypeOf(constructor, Error);
-  const prototype = ObjectCreate(Error.prototype);
-  const hidden = (value) => ({ __proto__: null, value, writable: true, configurable: true });
-  ObjectDefineProperties(prototype, { __proto__: null, constructor: hidden(constructor), name: hidden(name), message: hidden("") });
-  ObjectDefineProperty(constructor, "prototype", { __proto__: null, value: prototype, writable: false });
-  return constructor;
-}
-const CompileError = defineError("CompileError");
-const LinkError = defineError("LinkError");
-const RuntimeError = defineError("RuntimeError");
-
-// makeError is for the errors of operations: undefined for other names.
-export function makeError(name, message) {
-  switch (name) {
-    case "CompileError": return new CompileError(message);
-    case "LinkError": return new LinkError(message);
-    case "RuntimeError": return new RuntimeError(message);
-  }
-}
-
-// Keeps, and what JavaScript has of what they stand for.
-
-const keeps = new Map(); // handle of an instance → WeakRef of its keep
-const wrappers = new Map(); // handle → WeakRef of what JavaScript has of it
-const exported = new WeakMap(); // function → { handle, keep }
-
-const registry = new FinalizationRegistry(({ handle, imports, wrapped }) => {
-  for (let i = 0; i < imports.length; i++) wasmForget(imports[i]);
-  for (let i = 0; i < wrapped.length; i++) MapPrototypeDelete(wrappers, wrapped[i]);
-  MapPrototypeDelete(keeps, handle);
-  perform(action(RELEASE, 9).f64(handle));
-});
-
-function newKeep() {
-  return { __proto__: null, strong: new Set(), wrapped: [] };
-}
-
-function registerKeep(keep, handle, imports = []) {
-  MapPrototypeSet(keeps, handle, new WeakRef(keep));
-  FinalizationRegistryPrototypeRegister(registry, keep, { __proto__: null, handle, imports, wrapped: keep.wrapped });
-}
-
-function wrapperOf(handle) {
-  const reference = MapPrototypeGet(wrappers, handle);
-  return reference === undefined ? undefined : WeakRefPrototypeDeref(reference);
-}
-
-function setWrapper(keep, handle, wrapper) {
-  if (!MapPrototypeHas(wrappers, handle)) ArrayPrototypePush(keep.wrapped, handle);
-  MapPrototypeSet(wrappers, handle, new WeakRef(wrapper));
-  return wrapper;
-}
-
-// link has two keeps keep each other: each may have references of the other.
-function link(a, b) {
-  if (a === b) return;
-  SetPrototypeAdd(a.strong, b);
-  SetPrototypeAdd(b.strong, a);
-}
-
-// References.
-
-const externs = [null];
-const externIds = new Map();
-
-function toExtern(value) {
-  if (value === 0 && 1 / value < 0) { // a map takes it for 0
-    externs[externs.length] = value;
-    return externs.length - 1;
-  }
-  let id = MapPrototypeGet(externIds, value);
-  if (id === undefined) {
-    id = externs.length;
-    externs[id] = value;
-    MapPrototypeSet(externIds, value, id);
-  }
-  return id;
-}
-
-function toFunction(keep, value) {
-  const record = typeof value === "function" ? WeakMapPrototypeGet(exported, value) : undefined;
-  if (record === undefined) throw new TypeError("WebAssembly objects are opaque: only null or an exported WebAssembly function can be a funcref");
-  if (keep !== undefined && keep !== record.keep) SetPrototypeAdd(keep.strong, record.keep);
-  return record.handle;
-}
-
-// reference is a value for a table, as messages have it.
-function reference(keep, type, value) {
-  if (value === null) return 0;
-  return type === FUNCREF ? toFunction(keep, value) : toExtern(value);
-}
-
-function makeFunction(keep, handle, index, params, results) {
-  const f = wasmFunction(keep, handle, wasmType(params, results), `${index}`);
-  WeakMapPrototypeSet(exported, f, { __proto__: null, handle, keep });
-  return setWrapper(keep, handle, f);
-}
-
-function fromFunction(handle) {
-  const known = wrapperOf(handle);
-  if (known !== undefined) return known;
-  const r = perform(action(FUNCTION_INFO, 9).f64(handle));
-  const instance = r.f64();
-  const index = r.u32();
-  const keep = WeakRefPrototypeDeref(MapPrototypeGet(keeps, instance));
-  return makeFunction(keep, handle, index, r.bytes(), r.bytes());
-}
-
-// toList takes n values out of what an import returned.
-function toList(value, n) {
-  const method = value === undefined || value === null ? undefined : value[SymbolIterator];
-  if (typeof method !== "function") throw new TypeError("an import with several results has to return an iterable");
-  const iterator = FunctionPrototypeCall(method, value);
-  const { next } = iterator;
-  const list = [];
-  for (;;) {
-    const step = FunctionPrototypeCall(next, iterator);
-    if (step === null || typeof step !== "object" && typeof step !== "function") throw new TypeError("iterator result is not an object");
-    if (step.done) break;
-    if (list.length === n) {
-      const { return: end } = iterator;
-      if (end !== undefined && end !== null) FunctionPrototypeCall(end, iterator);
-      throw new TypeError(`multi-return length mismatch: more than ${n}`);
-    }
-    ObjectDefineProperty(list, list.length, { __proto__: null, value: step.value, writable: true, enumerable: true, configurable: true });
-  }
-  if (list.length !== n) throw new TypeError(`multi-return length mismatch: ${list.length} instead of ${n}`);
-  return list;
-}
-
-wasmHooks(toExtern, (id) => externs[id], toFunction, fromFunction, toList);
-
-// Conversions of Web IDL.
-
-// u32 is [EnforceRange] unsigned long.
-function u32(value, what) {
-  let n = +value;
-  if (n !== n || n === Infinity || n === -Infinity) throw new TypeError(`${what} must be convertible to a valid number`);
-  n = n < 0 ? -MathFloor(-n) : MathFloor(n);
-  if (n < 0 || n > 0xffffffff) throw new TypeError(`${what} must be in the range of an unsigned long`);
-  return n + 0;
-}
-
-function descriptorOf(value, what) {
-  if (value === null || typeof value !== "object" && typeof value !== "function") throw new TypeError(`${what}: Argument 0 must be a descriptor`);
-  return value;
-}
-
-function limit(descriptor, name, what, required) {
-  const value = descriptor[name];
-  if (value === undefined) {
-    if (required) throw new TypeError(`${what}: Property '${name}' is required`);
-    return undefined;
-  }
-  return u32(value, `${what}: Property '${name}'`);
-}
-
-function sourceBytes(source, what) {
-  const bytes = bytesOf(source);
-  if (bytes === undefined) throw new TypeError(`${what}: Argument 0 must be a buffer source`);
-  return bytesCopy(bytes);
-}
-
-function readType(r) {
-  const kind = r.u8();
-  switch (kind) {
-    case FUNCTION: return { __proto__: null, kind, params: bytesCopy(r.bytes()), results: bytesCopy(r.bytes()) };
-    case TABLE: return { __proto__: null, kind, type: r.u8(), min: r.u32(), bounded: r.u8(), max: r.u32() };
-    case MEMORY: return { __proto__: null, kind, min: r.u32(), bounded: r.u8(), max: r.u32() };
-    default: return { __proto__: null, kind, type: r.u8(), mutable: r.u8() };
-  }
-}
 
 // Module.
 
@@ -308,38 +110,6 @@ function moduleOf(record) {
   } finally {
     make.record = undefined;
   }
-}
-
-// customSections answers copies of the contents of custom sections. The module
-// is known to be well formed.
-function customSections(bytes, wanted) {
-  const out = [];
-  let at = 8;
-  const number = () => {
-    let n = 0;
-    for (let shift = 0; ; shift += 7) {
-      const b = bytes[at++];
-      n += (b & 0x7f) * 2 ** shift;
-      if (b < 0x80) return n;
-    }
-  };
-  const end = TypedArrayPrototypeGetByteLength(bytes);
-  while (at < end) {
-    const id = bytes[at++];
-    const size = number();
-    const after = at + size;
-    if (id === 0) {
-      const length = number();
-      const name = native.utf8Decode(bytesSubarray(bytes, at, at + length));
-      at += length;
-      if (name === wanted) {
-        const copy = bytesCopy(bytesSubarray(bytes, at, after));
-        out[out.length] = TypedArrayPrototypeGetBuffer(copy);
-      }
-    }
-    at = after;
-  }
-  return out;
 }
 
 // Instance.
@@ -805,7 +575,7 @@ const methods = {
   },
 };
 
-for (const constructor of [Module, Instance, Memory, Table, Global]) {
+for (const constructor of [Module, Instance, Memory, Table, Global, Tag, Exception]) {
   defineInterface(constructor);
   ObjectDefineProperty(constructor.prototype, SymbolToStringTag, { __proto__: null, value: `WebAssembly.${constructor.name}`, configurable: true });
 }
@@ -815,7 +585,7 @@ ObjectDefineProperty(WebAssembly, SymbolToStringTag, { __proto__: null, value: "
 for (const name of Object.keys(methods)) {
   ObjectDefineProperty(WebAssembly, name, { __proto__: null, value: methods[name], writable: true, enumerable: true, configurable: true });
 }
-for (const constructor of [Module, Instance, Memory, Table, Global, CompileError, LinkError, RuntimeError]) {
+for (const constructor of [Module, Instance, Memory, Table, Global, Tag, Exception, CompileError, LinkError, RuntimeError]) {
   ObjectDefineProperty(WebAssembly, constructor.name, { __proto__: null, value: constructor, writable: true, configurable: true });
 }
 expose({ WebAssembly });
