@@ -145,6 +145,7 @@ var sections = []section{
 	{"fairness", (*bench).fairness},
 	{"ready", (*bench).ready},
 	{"soak", (*bench).soak},
+	{"objects", (*bench).objects},
 	{"python-compute", (*bench).pythonCompute},
 	{"python-numpy", (*bench).pythonNumPy},
 	{"python-cpu-limit", (*bench).pythonCPULimit},
