@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -54,10 +55,42 @@ type socketMessage struct {
 }
 
 // A wire is the connection of a socket. Closing it ends whatever waits for it.
+// It remembers the end of what came: who closes first is told of the peer's close
+// frame that it came, with that code, but not its reason.
 type wire struct {
 	io.ReadWriteCloser
 	once sync.Once
 	err  error
+
+	mu   sync.Mutex
+	tail []byte // the last bytes that came
+}
+
+// maxCloseFrame is the size of the longest close frame of a server (RFC 6455 5.5).
+const maxCloseFrame = 2 + 125
+
+func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.ReadWriteCloser.Read(p)
+	if n > 0 {
+		w.mu.Lock()
+		w.tail = append(w.tail, p[max(0, n-maxCloseFrame):n]...)
+		w.tail = w.tail[max(0, len(w.tail)-maxCloseFrame):]
+		w.mu.Unlock()
+	}
+	return n, err
+}
+
+// reason is that of the close frame that came last, if it has the code.
+func (w *wire) reason(code uint32) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for size := 2; size+2 <= len(w.tail); size++ {
+		frame := w.tail[len(w.tail)-size-2:]
+		if frame[0] == 0x88 && int(frame[1]) == size && uint32(binary.BigEndian.Uint16(frame[2:])) == code && utf8.Valid(frame[4:]) {
+			return string(frame[4:])
+		}
+	}
+	return ""
 }
 
 func (w *wire) Close() error {
@@ -464,7 +497,7 @@ func (k *socket) close(code uint32, reason string) {
 	var closed websocket.CloseError
 	switch {
 	case err == nil:
-		end = socketEnd{uint32(sent), true, ""}
+		end = socketEnd{uint32(sent), true, k.wire.reason(code)}
 	case errors.As(err, &closed):
 		end = socketEnd{uint32(closed.Code), true, closed.Reason}
 	case errors.Is(err, net.ErrClosed):

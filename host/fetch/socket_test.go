@@ -210,6 +210,20 @@ func TestSocketEnds(t *testing.T) {
 	}
 }
 
+// The peer's reason is known, whoever reads its close frame.
+func TestSocketReasons(t *testing.T) {
+	w := newWorld(t, http.HandlerFunc(echoSockets), nil)
+	g := w.guest(t, Limits{Subrequests: 100})
+	for i := range 100 {
+		a := g.mustDial(w.URL)
+		reason := strings.Repeat("r", i+1)
+		g.shut(a.handle, 3000, reason)
+		if got, want := g.receive(a.handle), (event{socketClosed, 3000, true, reason}); got != want {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
 func TestSocketRefusals(t *testing.T) {
 	w := newWorld(t, http.HandlerFunc(echoSockets), nil)
 	g := w.guest(t, Limits{Subrequests: 6})

@@ -352,6 +352,8 @@ export class WebSocket extends EventTarget {
       const message = error === undefined ? "The WebSocket's connection broke" : `${error.message}`;
       fire(this, new ErrorEvent("error", { __proto__: null, message, error }));
       clean = false;
+      code = BROKEN;
+      reason = "";
     }
     fire(this, new CloseEvent("close", { __proto__: null, code, wasClean: clean, reason }));
   }
