@@ -10,6 +10,7 @@ HOST_EXPORT("event") int32_t guest_event(uint32_t kind, uint8_t *message, uint32
     JSContext *ctx = guest.context;
     if (run.phase != RUN_IDLE)
         return STATUS_MALFORMED;
+    context_clear(ctx);
     bool prepared = !JS_IsUndefined(guest.prepared);
     Reader r;
     reader_init(&r, message, length);
@@ -58,6 +59,7 @@ HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *me
     JSContext *ctx = guest.context;
     if (run.phase == RUN_IDLE)
         return STATUS_MALFORMED;
+    context_clear(ctx);
     cell_interrupted(ctx);
     Operation *o = run.phase == RUN_ENDED ? NULL : operation_find(id);
     if (o && o->timer && ok) {

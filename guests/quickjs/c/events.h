@@ -115,9 +115,12 @@ static void pump(JSContext *ctx)
     JSRuntime *rt = JS_GetRuntime(ctx);
     JSContext *job_context;
     int result;
-    while (run.phase != RUN_ENDED && (result = JS_ExecutePendingJob(rt, &job_context)) != 0)
+    context_clear(ctx);
+    while (run.phase != RUN_ENDED && (result = JS_ExecutePendingJob(rt, &job_context)) != 0) {
         if (result < 0)
             uncaught_exception(ctx);
+        context_clear(ctx); /* a job that entered one without leaving it */
+    }
 }
 
 /* Reports the oldest rejection that nobody has handled. False if there is

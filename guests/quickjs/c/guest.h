@@ -10,9 +10,13 @@
 #define INTERNAL_PREFIX "mayfly:"
 #define BUILTIN_PREFIX "node:"
 
+/* Files of packages that are part of the image. */
+#define PACKAGE_PREFIX "mayfly:npm/"
+
 /* What the bootstrap wants to be called for; see native.h. */
 typedef enum EventHook {
     ON_START, ON_INVOKE, ON_CELL, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
+    ON_COMMONJS,
     EVENT_HOOKS
 } EventHook;
 

@@ -40,8 +40,9 @@ static int announce_run(JSContext *ctx);
 
 static char *module_normalize(JSContext *ctx, const char *referrer, const char *specifier, void *opaque)
 {
-    if (is_internal_name(referrer))
-        return js_strdup(ctx, specifier);
+    if (is_internal_name(referrer)) /* files of packages name each other relatively */
+        return has_prefix(referrer, PACKAGE_PREFIX) ? js_default_module_normalize_name(ctx, referrer, specifier)
+                                                    : js_strdup(ctx, specifier);
     uint8_t buffer[512];
     Writer w;
     Answer a;
@@ -90,6 +91,69 @@ static JSModuleDef *module_from_value(JSContext *ctx, const char *name, JSValue 
         return NULL;
     }
     JS_SetModulePrivateValue(ctx, m, value);
+    return m;
+}
+
+/* The names that a CommonJS module's exports have as an ES module's; default
+ * stands for all of them. */
+static int module_export_names(JSContext *ctx, JSModuleDef *m, JSValueConst exports)
+{
+    JSPropertyEnum *names = NULL;
+    uint32_t n = 0;
+    if (JS_AddModuleExport(ctx, m, "default") < 0 || JS_AddModuleExport(ctx, m, "module.exports") < 0)
+        return -1;
+    if (!JS_IsObject(exports) || JS_IsProxy(exports))
+        return 0;
+    if (JS_GetOwnPropertyNames(ctx, &names, &n, exports, JS_GPN_STRING_MASK | JS_GPN_ENUM_ONLY) < 0)
+        return -1;
+    int failed = 0;
+    for (uint32_t i = 0; i < n && !failed; i++) {
+        if (names[i].atom == JS_ATOM_default)
+            continue;
+        const char *name = JS_AtomToCString(ctx, names[i].atom);
+        failed = !name || (strcmp(name, "module.exports") && JS_AddModuleExport(ctx, m, name) < 0);
+        JS_FreeCString(ctx, name);
+    }
+    JS_FreePropertyEnum(ctx, names, n);
+    return failed ? -1 : 0;
+}
+
+static int module_export_all(JSContext *ctx, JSModuleDef *m)
+{
+    JSValue exports = JS_GetModulePrivateValue(ctx, m);
+    int failed = 0;
+    for (int i = 0; i < m->export_entries_count && !failed; i++) {
+        const char *name = JS_AtomToCString(ctx, m->export_entries[i].export_name);
+        if (!name) {
+            failed = 1;
+            break;
+        }
+        bool whole = strcmp(name, "default") == 0 || strcmp(name, "module.exports") == 0;
+        JSValue v = whole ? js_dup(exports) : JS_GetPropertyStr(ctx, exports, name);
+        failed = JS_IsException(v) || JS_SetModuleExport(ctx, m, name, v) < 0;
+        JS_FreeCString(ctx, name);
+    }
+    JS_FreeValue(ctx, exports);
+    return failed ? -1 : 0;
+}
+
+/* A module of what a CommonJS file exports. It runs when it is loaded, before
+ * the modules that import it are linked: so its names are known. */
+static JSModuleDef *module_from_commonjs(JSContext *ctx, const char *name, const char *source, size_t length)
+{
+    JSValue args[2] = {JS_NewString(ctx, name), JS_NewStringLen(ctx, source, length)};
+    JSValue exports = JS_IsException(args[0]) || JS_IsException(args[1])
+                          ? JS_EXCEPTION : JS_Call(ctx, guest.hooks[ON_COMMONJS], JS_UNDEFINED, 2, vc(args));
+    JS_FreeValue(ctx, args[0]);
+    JS_FreeValue(ctx, args[1]);
+    if (JS_IsException(exports))
+        return NULL;
+    JSModuleDef *m = JS_NewCModule(ctx, name, module_export_all);
+    if (!m || module_export_names(ctx, m, exports)) {
+        JS_FreeValue(ctx, exports);
+        return NULL;
+    }
+    JS_SetModulePrivateValue(ctx, m, exports);
     return m;
 }
 
@@ -239,6 +303,9 @@ static JSModuleDef *module_load(JSContext *ctx, const char *name, void *opaque, 
             break;
         case 'j':
             m = module_from_value(ctx, name, JS_ParseJSON(ctx, bytes, n, name));
+            break;
+        case 'c':
+            m = module_from_commonjs(ctx, name, bytes, n);
             break;
         case 't':
             m = module_from_value(ctx, name, JS_NewStringLen(ctx, bytes, n));

@@ -19,6 +19,7 @@
  *     uncaught(error, origin, promise) → handled     origin 1 exception, 2 rejection
  *     domException(message, name) → error  errors with names of the web
  *     cell()                               another cell of a session begins
+ *     commonjs(name, source) → exports     runs a CommonJS file
  *     beforeExit(), exit()                 as node's events; called if the emitter has
  *                                          listeners, or after watchEnd()
  *   announce()                           calls start, once in a life
@@ -38,6 +39,10 @@
  *   memory() → {used, total}             of the heap, in bytes
  *   builtin(name) → namespace            of a module that is in the image
  *   evalAllowed() → boolean
+ *   evaluate(source, name) → value       of a script of a file; its first line counts as 0
+ *   importNow(name) → namespace          of an ES module, evaluated; throws if it awaits
+ *   bootSource(name) → string            of one of our files, at boot only
+ *   asyncContext() → value, setAsyncContext(value)   see context.h
  *   gc()
  */
 #ifndef NATIVE_H
@@ -131,6 +136,7 @@ static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc,
         [ON_START] = "start",     [ON_INVOKE] = "invoke",   [ON_CELL] = "cell",
         [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
         [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
+        [ON_COMMONJS] = "commonjs",
     };
     for (int i = 0; i < EVENT_HOOKS; i++) {
         JSValue f = JS_GetPropertyStr(ctx, argv[0], names[i]);
@@ -426,6 +432,67 @@ static JSValue native_eval_allowed(JSContext *ctx, JSValueConst this_val, int ar
     return JS_NewBool(ctx, guest.allow_eval);
 }
 
+static JSValue native_evaluate(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    size_t length;
+    const char *source = JS_ToCStringLen(ctx, &length, argv[0]);
+    const char *name = source ? JS_ToCString(ctx, argv[1]) : NULL;
+    JSValue v = JS_EXCEPTION;
+    if (name) {
+        JSEvalOptions options = {.version = JS_EVAL_OPTIONS_VERSION, .eval_flags = JS_EVAL_TYPE_GLOBAL, .filename = name, .line_num = 0};
+        v = JS_Eval2(ctx, source, length, &options);
+    }
+    JS_FreeCString(ctx, source);
+    JS_FreeCString(ctx, name);
+    return v;
+}
+
+static JSValue native_import_now(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    const char *name = JS_ToCString(ctx, argv[0]);
+    if (!name)
+        return JS_EXCEPTION;
+    JSModuleDef *m = js_host_resolve_imported_module(ctx, INTERNAL_PREFIX, name, JS_UNDEFINED);
+    JS_FreeCString(ctx, name);
+    if (!m)
+        return JS_EXCEPTION;
+    if (m->status == JS_MODULE_STATUS_LINKING || m->status == JS_MODULE_STATUS_EVALUATING)
+        return JS_ThrowPlainError(ctx, "Cannot require an ES module in a cycle");
+    if (js_resolve_module(ctx, m) < 0)
+        return JS_EXCEPTION;
+    JSValue promise = JS_EvalFunction(ctx, JS_NewModuleValue(ctx, m));
+    if (JS_IsException(promise))
+        return JS_EXCEPTION;
+    JSPromiseStateEnum state = JS_PromiseState(ctx, promise);
+    JSValue v = state == JS_PROMISE_FULFILLED ? JS_GetModuleNamespace(ctx, m)
+                : state == JS_PROMISE_PENDING ? JS_ThrowPlainError(ctx, "Cannot require an ES module that awaits at its top level; import it")
+                                              : JS_Throw(ctx, JS_PromiseResult(ctx, promise));
+    JS_PromiseMarkAsHandled(ctx, promise);
+    JS_FreeValue(ctx, promise);
+    return v;
+}
+
+static JSValue native_boot_source(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    const char *name = JS_ToCString(ctx, argv[0]);
+    if (!name)
+        return JS_EXCEPTION;
+    BootSource *s = boot_source(name);
+    JS_FreeCString(ctx, name);
+    return s ? JS_NewStringLen(ctx, s->source, s->length) : JS_UNDEFINED;
+}
+
+static JSValue native_async_context(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    return js_dup(async_context);
+}
+
+static JSValue native_set_async_context(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    context_set(ctx, js_dup(argv[0]));
+    return JS_UNDEFINED;
+}
+
 static JSValue native_gc(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     JS_RunGC(JS_GetRuntime(ctx));
@@ -459,6 +526,11 @@ static const JSCFunctionListEntry native_functions[] = {
     JS_CFUNC_DEF("memory", 0, native_memory),
     JS_CFUNC_DEF("builtin", 1, native_builtin),
     JS_CFUNC_DEF("evalAllowed", 0, native_eval_allowed),
+    JS_CFUNC_DEF("evaluate", 2, native_evaluate),
+    JS_CFUNC_DEF("importNow", 1, native_import_now),
+    JS_CFUNC_DEF("bootSource", 1, native_boot_source),
+    JS_CFUNC_DEF("asyncContext", 0, native_async_context),
+    JS_CFUNC_DEF("setAsyncContext", 1, native_set_async_context),
     JS_CFUNC_DEF("gc", 0, native_gc),
 };
 

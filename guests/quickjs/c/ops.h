@@ -168,6 +168,13 @@ static bool operations_grow(void)
  * freed and an exception pending, if there is no room. */
 static Operation *operation_new(JSContext *ctx, JSValue resolve, JSValue reject)
 {
+    resolve = context_bind_callback(ctx, resolve);
+    reject = context_bind_callback(ctx, reject);
+    if (JS_IsException(resolve) || JS_IsException(reject)) {
+        JS_FreeValue(ctx, resolve);
+        JS_FreeValue(ctx, reject);
+        return NULL;
+    }
     if (operations.free < 0 && !operations_grow()) {
         JS_FreeValue(ctx, resolve);
         JS_FreeValue(ctx, reject);

@@ -5,6 +5,7 @@
  */
 #include "platform.h"
 #include "op.gen.h"
+#include "capture.h"
 
 #include "quickjs.c"
 
@@ -13,6 +14,7 @@
 #include "host.h"
 #include "guest.h"
 #include "memory.h"
+#include "context.h"
 #include "ops.h"
 #include "errors.h"
 #include "modules.h"
