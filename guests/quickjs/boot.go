@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -42,31 +43,33 @@ func bootModules(ctx context.Context, cache string, progress isolate.Progress) (
 	for len(names) > 0 {
 		var added []bootModule
 		for _, name := range names {
-			source, err := os.ReadFile(filepath.Join(folder, "node_modules", filepath.FromSlash(strings.TrimPrefix(name, npmPrefix))))
+			source, err := os.ReadFile(npmFile(folder, name))
 			if err != nil {
 				return nil, fmt.Errorf("quickjs: a package lacks what the bootstrap imports: %w", err)
 			}
 			added = append(added, bootModule{name, string(source)})
 		}
 		modules = append(modules, added...)
-		names = slices.DeleteFunc(npmImports(added), func(name string) bool {
+		names = slices.DeleteFunc(append(npmImports(added), relativeImports(folder, added)...), func(name string) bool {
 			return slices.ContainsFunc(modules, func(m bootModule) bool { return m.name == name })
 		})
+		slices.Sort(names)
+		names = slices.Compact(names)
 	}
 	return modules, nil
 }
 
 func embeddedModules(files fs.FS) ([]bootModule, error) {
 	var modules []bootModule
-	err := fs.WalkDir(files, "js", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".js") {
+	err := fs.WalkDir(files, "js", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(file, ".js") {
 			return err
 		}
-		source, err := fs.ReadFile(files, path)
+		source, err := fs.ReadFile(files, file)
 		if err != nil {
 			return err
 		}
-		name := strings.TrimSuffix(strings.TrimPrefix(path, "js/"), ".js")
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "js/"), ".js")
 		if builtin, ok := strings.CutPrefix(name, "node/"); ok {
 			name = "node:" + builtin
 		} else {
@@ -93,6 +96,34 @@ func npmImports(modules []bootModule) []string {
 		}
 	}
 	return names
+}
+
+var relativeImport = regexp.MustCompile(`(?:\brequire\(\s*|\bfrom\s*|\bimport\s*)["'](\.\.?/[^"']+)["']`)
+
+// relativeImports are the files that files of packages import or require from
+// beside them. What isn't there may be in a comment.
+func relativeImports(folder string, modules []bootModule) []string {
+	var names []string
+	for _, m := range modules {
+		for _, match := range relativeImport.FindAllStringSubmatch(m.source, -1) {
+			target := path.Join(path.Dir(m.name), match[1])
+			if !strings.HasPrefix(target, npmPrefix) {
+				continue
+			}
+			for _, suffix := range []string{"", ".js", "/index.js"} {
+				if info, err := os.Stat(npmFile(folder, target+suffix)); err == nil && info.Mode().IsRegular() {
+					names = append(names, target+suffix)
+					break
+				}
+			}
+		}
+	}
+	return names
+}
+
+// npmFile is where a file of a package lies.
+func npmFile(folder, name string) string {
+	return filepath.Join(folder, "node_modules", filepath.FromSlash(strings.TrimPrefix(name, npmPrefix)))
 }
 
 // A BootError is an error of the bootstrap's own JavaScript.

@@ -25,7 +25,7 @@ const (
 // SyntaxOf tells a file's syntax by its name; ok is false if it is no code.
 func SyntaxOf(name string) (s Syntax, ok bool) {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".js", ".mjs":
+	case ".js", ".mjs", ".cjs":
 		return JavaScript, true
 	case ".jsx":
 		return JSX, true

@@ -25,6 +25,8 @@ type modules struct {
 	tsconfig    *string                // read at first use
 	whole       bool                   // the inline program is a cell: later ones use what it doesn't
 	maps        map[string]*bundle.Map // by name, of the files that were transformed
+
+	nodePackages map[string]*nodePackage // by folder; nil: none
 }
 
 // errModule is a module that can't be had; its message is for the user.
@@ -38,6 +40,11 @@ var extensions = []string{".ts", ".tsx", ".mts", ".js", ".mjs", ".jsx", ".json",
 
 // resolve names the module that an import of specifier in referrer means.
 func (m *modules) resolve(referrer, specifier string) (string, error) {
+	return m.resolveFor(referrer, specifier, false)
+}
+
+// resolveFor does the same for an import, or for a require of CommonJS.
+func (m *modules) resolveFor(referrer, specifier string, require bool) (string, error) {
 	target := specifier
 	switch {
 	case strings.HasPrefix(specifier, "node:"):
@@ -54,7 +61,10 @@ func (m *modules) resolve(referrer, specifier string) (string, error) {
 	case strings.Contains(specifier, "://"):
 		return "", &errModule{fmt.Sprintf("Cannot import '%s' from %s: modules are not loaded over the network; put the file into the request's files", specifier, referrer), "ERR_UNSUPPORTED_ESM_URL_SCHEME"}
 	default:
-		return "", &errModule{fmt.Sprintf("Cannot find package '%s' imported from %s: packages are not installed here; bundle them, or put their files into the request's files and import them by a relative path", specifier, referrer), "ERR_MODULE_NOT_FOUND"}
+		if file, found, err := m.resolvePackage(referrer, specifier, require); found || err != nil {
+			return file, err
+		}
+		return "", &errModule{fmt.Sprintf("Cannot find package '%s' imported from %s: packages are not installed here; bundle them, or put node_modules into the request's files", specifier, referrer), "ERR_MODULE_NOT_FOUND"}
 	}
 	target = path.Clean(target)
 	if m.inline != "" && m.relative(target) == m.inline {
@@ -71,10 +81,22 @@ func (m *modules) resolve(referrer, specifier string) (string, error) {
 			}
 		}
 	}
+	packaged := strings.Contains(target, "/node_modules/")
+	if packaged { // sources may lie beside what was made of them
+		if file, ok := m.withExtension(target); ok {
+			return m.relative(file), nil
+		}
+	}
 	for _, ext := range extensions {
+		if packaged && ext[0] == '/' {
+			break
+		}
 		if m.exists(target + ext) {
 			return m.relative(target + ext), nil
 		}
+	}
+	if file, found, err := m.packageFile(target, require); found || err != nil {
+		return file, err
 	}
 	return "", &errModule{fmt.Sprintf("Cannot find module '%s' imported from %s", specifier, referrer), "ERR_MODULE_NOT_FOUND"}
 }
@@ -95,7 +117,9 @@ func (m *modules) relative(p string) string {
 
 // Kinds of modules, as the load operation answers them.
 const (
-	kindSource = 'm'
+	kindSource   = 'm'
+	kindCommonJS = 'c'
+	kindEither   = 'a' // source or CommonJS: the one that it compiles as
 	kindJSON   = 'j'
 	kindText   = 't'
 	kindData   = 'd'
@@ -128,7 +152,11 @@ func (m *modules) load(name, attribute string) (kind byte, source []byte, err er
 			return 0, nil, &errModule{fmt.Sprintf("Cannot load module '%s': its source is not UTF-8", name), "ERR_MODULE_NOT_FOUND"}
 		}
 		js, err := m.code(name, string(b), syntax)
-		return kindSource, []byte(js), err
+		kind = kindSource
+		if syntax == bundle.JavaScript {
+			kind = m.scriptKind(name, js)
+		}
+		return kind, []byte(js), err
 	}
 	switch strings.ToLower(path.Ext(name)) {
 	case ".json":

@@ -200,13 +200,13 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 		if b.cell == nil { // in a cell the guest ends by itself, so that its state stays
 			iso.Unwind(OK, "the program exited")
 		}
-	case op.Resolve:
+	case op.Resolve, op.RequireResolve:
 		referrer, specifier := r.Str(), r.Str()
 		if err = r.Done(); err != nil {
 			break
 		}
 		var name string
-		if name, err = b.modules.resolve(referrer, specifier); err == nil {
+		if name, err = b.modules.resolveFor(referrer, specifier, o == op.RequireResolve); err == nil {
 			w.Str(name)
 		}
 	case op.Load:

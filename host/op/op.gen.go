@@ -32,7 +32,7 @@ const (
 	// Load: a module's source.
 	//
 	//	in:  str name, str type (import attribute, or empty)
-	//	out: u8 kind (m source, j JSON, t text, d data), bytes
+	//	out: u8 kind (m source, c CommonJS, a either: the one that it compiles as, j JSON, t text, d data), bytes
 	Load Op = 6
 	// Random: cryptographically strong, at most 65536.
 	//
@@ -159,11 +159,6 @@ const (
 	//	in:  u32 value to go on from, bytes
 	//	out: u32
 	Crc32 Op = 41
-	// Bindings: what the execution's environment has besides variables; the value is that of a var (JSON) or a secret (text), the base URL of a fetcher, else empty.
-	//
-	//	in:  nothing
-	//	out: list<str name, str kind, u32 handle, bytes value>
-	Bindings Op = 55
 	// WasmCompile: compiles a WebAssembly module. An extern is u8 kind and its type: 0 function: bytes params, bytes results; 1 table: u8 type, u32 min, u8 bounded, u32 max; 2 memory: u32 min, u8 bounded, u32 max; 3 global: u8 type, u8 mutable. Types are those of the binary format. Modules, and whatever else of WebAssembly is at the host, are handles: numbers that end with the isolate.
 	//
 	//	in:  bytes module
@@ -184,6 +179,16 @@ const (
 	//	in:  u8 action, and what it takes (host/webassembly)
 	//	out: what it answers
 	WasmObject Op = 49
+	// RequireResolve: as resolve, for a require of CommonJS.
+	//
+	//	in:  str referrer, str specifier
+	//	out: str name
+	RequireResolve Op = 52
+	// Bindings: what the execution's environment has besides variables; the value is that of a var (JSON) or a secret (text), the base URL of a fetcher, else empty.
+	//
+	//	in:  nothing
+	//	out: list<str name, str kind, u32 handle, bytes value>
+	Bindings Op = 55
 )
 
 // The asynchronous operations.
@@ -296,11 +301,12 @@ var opNames = map[Op]string{
 	CompressClose:    "compress_close",
 	Decode:           "decode",
 	Crc32:            "crc32",
-	Bindings:         "bindings",
 	WasmCompile:      "wasm_compile",
 	WasmInstantiate:  "wasm_instantiate",
 	WasmCall:         "wasm_call",
 	WasmObject:       "wasm_object",
+	RequireResolve:   "require_resolve",
+	Bindings:         "bindings",
 	Sleep:            "sleep",
 	Fetch:            "fetch",
 	BodyRead:         "body_read",

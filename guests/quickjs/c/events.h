@@ -109,6 +109,19 @@ static void uncaught_exception(JSContext *ctx)
     JS_FreeValue(ctx, thrown);
 }
 
+/* Runs what process.nextTick has put before the other jobs. */
+static void pump_ticks(JSContext *ctx)
+{
+    while (guest.ticks && run.phase != RUN_ENDED) {
+        guest.ticks--;
+        JSValue v = JS_Call(ctx, guest.hooks[ON_TICK], JS_UNDEFINED, 0, NULL);
+        if (JS_IsException(v))
+            uncaught_exception(ctx);
+        JS_FreeValue(ctx, v);
+        context_clear(ctx);
+    }
+}
+
 /* Runs jobs until there are none. */
 static void pump(JSContext *ctx)
 {
@@ -116,11 +129,14 @@ static void pump(JSContext *ctx)
     JSContext *job_context;
     int result;
     context_clear(ctx);
-    while (run.phase != RUN_ENDED && (result = JS_ExecutePendingJob(rt, &job_context)) != 0) {
-        if (result < 0)
-            uncaught_exception(ctx);
-        context_clear(ctx); /* a job that entered one without leaving it */
-    }
+    do {
+        pump_ticks(ctx);
+        while (run.phase != RUN_ENDED && (result = JS_ExecutePendingJob(rt, &job_context)) != 0) {
+            if (result < 0)
+                uncaught_exception(ctx);
+            context_clear(ctx); /* a job that entered one without leaving it */
+        }
+    } while (guest.ticks && run.phase != RUN_ENDED);
 }
 
 /* Reports the oldest rejection that nobody has handled. False if there is

@@ -16,7 +16,7 @@
 /* What the bootstrap wants to be called for; see native.h. */
 typedef enum EventHook {
     ON_START, ON_INVOKE, ON_CELL, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
-    ON_COMMONJS,
+    ON_COMMONJS, ON_TICK,
     EVENT_HOOKS
 } EventHook;
 
@@ -30,6 +30,7 @@ static struct Guest {
     JSValue env;       /* the second argument of a default export */
     JSValue execution; /* the third */
     JSValue emitter;   /* what counts its listeners in _eventsCount: process, or undefined */
+    uint32_t ticks;    /* calls of ON_TICK that are due */
     bool end_watched;  /* the hooks of the end are wanted, whatever that says */
     JSAtom atom_input, atom_events_count;
     JSValue prepared; /* the function that the event prepare found, or undefined */

@@ -137,17 +137,24 @@ static int module_export_all(JSContext *ctx, JSModuleDef *m)
     return failed ? -1 : 0;
 }
 
+static JSModuleDef *module_compile(JSContext *ctx, const char *name, const char *source, size_t length, bool main);
+
 /* A module of what a CommonJS file exports. It runs when it is loaded, before
  * the modules that import it are linked: so its names are known. */
-static JSModuleDef *module_from_commonjs(JSContext *ctx, const char *name, const char *source, size_t length)
+static JSModuleDef *module_from_commonjs(JSContext *ctx, const char *name, const char *source, size_t length,
+                                         bool maybe)
 {
-    JSValue args[2] = {JS_NewString(ctx, name), JS_NewStringLen(ctx, source, length)};
+    JSValue args[3] = {JS_NewString(ctx, name), JS_NewStringLen(ctx, source, length), JS_NewBool(ctx, maybe)};
     JSValue exports = JS_IsException(args[0]) || JS_IsException(args[1])
-                          ? JS_EXCEPTION : JS_Call(ctx, guest.hooks[ON_COMMONJS], JS_UNDEFINED, 2, vc(args));
+                          ? JS_EXCEPTION : JS_Call(ctx, guest.hooks[ON_COMMONJS], JS_UNDEFINED, 3, vc(args));
     JS_FreeValue(ctx, args[0]);
     JS_FreeValue(ctx, args[1]);
     if (JS_IsException(exports))
         return NULL;
+    if (JS_IsObject(exports) && JS_VALUE_GET_PTR(exports) == JS_VALUE_GET_PTR(guest.native)) {
+        JS_FreeValue(ctx, exports); /* it doesn't compile as CommonJS */
+        return module_compile(ctx, name, source, length, false);
+    }
     JSModuleDef *m = JS_NewCModule(ctx, name, module_export_all);
     if (!m || module_export_names(ctx, m, exports)) {
         JS_FreeValue(ctx, exports);
@@ -305,7 +312,10 @@ static JSModuleDef *module_load(JSContext *ctx, const char *name, void *opaque, 
             m = module_from_value(ctx, name, JS_ParseJSON(ctx, bytes, n, name));
             break;
         case 'c':
-            m = module_from_commonjs(ctx, name, bytes, n);
+            m = module_from_commonjs(ctx, name, bytes, n, false);
+            break;
+        case 'a':
+            m = module_from_commonjs(ctx, name, bytes, n, true);
             break;
         case 't':
             m = module_from_value(ctx, name, JS_NewStringLen(ctx, bytes, n));

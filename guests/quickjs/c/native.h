@@ -19,9 +19,12 @@
  *     uncaught(error, origin, promise) → handled     origin 1 exception, 2 rejection
  *     domException(message, name) → error  errors with names of the web
  *     cell()                               another cell of a session begins
- *     commonjs(name, source) → exports     runs a CommonJS file
+ *     commonjs(name, source, maybe) → exports   runs a CommonJS file; native itself: it is an
+ *                                          ES module, which it may be if maybe is true
  *     beforeExit(), exit()                 as node's events; called if the emitter has
  *                                          listeners, or after watchEnd()
+ *     tick()                               due before other jobs, once for each dueTick()
+ *   dueTick(), forgetTicks()
  *   announce()                           calls start, once in a life
  *   watchEnd()
  *   reportError(error)                   ends the event as an uncaught error
@@ -39,9 +42,10 @@
  *   memory() → {used, total}             of the heap, in bytes
  *   builtin(name) → namespace            of a module that is in the image
  *   evalAllowed() → boolean
- *   evaluate(source, name) → value       of a script of a file; its first line counts as 0
+ *   evaluate(source, name) → value       of a script of a file; its first line counts as 1
  *   importNow(name) → namespace          of an ES module, evaluated; throws if it awaits
  *   bootSource(name) → string            of one of our files, at boot only
+ *   bindContext(f) → f                   the same if there is no context
  *   asyncContext() → value, setAsyncContext(value)   see context.h
  *   gc()
  */
@@ -136,7 +140,7 @@ static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc,
         [ON_START] = "start",     [ON_INVOKE] = "invoke",   [ON_CELL] = "cell",
         [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
         [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
-        [ON_COMMONJS] = "commonjs",
+        [ON_COMMONJS] = "commonjs", [ON_TICK] = "tick",
     };
     for (int i = 0; i < EVENT_HOOKS; i++) {
         JSValue f = JS_GetPropertyStr(ctx, argv[0], names[i]);
@@ -439,7 +443,7 @@ static JSValue native_evaluate(JSContext *ctx, JSValueConst this_val, int argc, 
     const char *name = source ? JS_ToCString(ctx, argv[1]) : NULL;
     JSValue v = JS_EXCEPTION;
     if (name) {
-        JSEvalOptions options = {.version = JS_EVAL_OPTIONS_VERSION, .eval_flags = JS_EVAL_TYPE_GLOBAL, .filename = name, .line_num = 0};
+        JSEvalOptions options = {.version = JS_EVAL_OPTIONS_VERSION, .eval_flags = JS_EVAL_TYPE_GLOBAL, .filename = name, .line_num = 1};
         v = JS_Eval2(ctx, source, length, &options);
     }
     JS_FreeCString(ctx, source);
@@ -493,6 +497,17 @@ static JSValue native_set_async_context(JSContext *ctx, JSValueConst this_val, i
     return JS_UNDEFINED;
 }
 
+static JSValue native_bind_context(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    return context_bind_callback(ctx, js_dup(argv[0]));
+}
+
+static JSValue native_ticks(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv, int due)
+{
+    guest.ticks = due ? guest.ticks + 1 : 0;
+    return JS_UNDEFINED;
+}
+
 static JSValue native_gc(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     JS_RunGC(JS_GetRuntime(ctx));
@@ -531,6 +546,9 @@ static const JSCFunctionListEntry native_functions[] = {
     JS_CFUNC_DEF("bootSource", 1, native_boot_source),
     JS_CFUNC_DEF("asyncContext", 0, native_async_context),
     JS_CFUNC_DEF("setAsyncContext", 1, native_set_async_context),
+    JS_CFUNC_DEF("bindContext", 1, native_bind_context),
+    JS_CFUNC_MAGIC_DEF("dueTick", 0, native_ticks, 1),
+    JS_CFUNC_MAGIC_DEF("forgetTicks", 0, native_ticks, 0),
     JS_CFUNC_DEF("gc", 0, native_gc),
 };
 

@@ -1,6 +1,6 @@
 // EventEmitter of node:events, from the package events (MIT: node's own, of
 // version 14), and what came since: on(), getEventListeners, rawListeners of
-// targets. Missing on purpose: captureRejections, EventEmitterAsyncResource.
+// targets. Missing on purpose: captureRejections.
 import { Error, Promise, Symbol } from "mayfly:intrinsics";
 import { evaluateCommonJS } from "mayfly:commonjs";
 import source from "mayfly:npm/events/events.js" with { type: "text" };

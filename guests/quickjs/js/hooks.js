@@ -2,10 +2,11 @@
 import { DOMException } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { inspect } from "mayfly:inspect";
+import { runCommonJS } from "mayfly:require";
 import { reportRejection, reportUncaught } from "mayfly:event";
-import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, uncaughtError } from "mayfly:process";
 import { forgetTask } from "mayfly:performance";
 import { makeError } from "mayfly:webassembly-types";
+import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, tick, uncaughtError } from "mayfly:process";
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
 import { env } from "mayfly:env";
@@ -30,6 +31,8 @@ native.setHooks({
     if (origin === REJECTION) return reportRejection(promise, error) || uncaughtError(error, true, promise);
     return reportUncaught(error) || uncaughtError(error, false);
   },
+  commonjs: runCommonJS,
+  tick,
   beforeExit,
   exit: finish,
 });

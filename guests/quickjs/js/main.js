@@ -12,6 +12,10 @@
 // Packages, pinned in ../package-lock.json, with their licences: base64-js (MIT),
 // buffer (MIT), events (MIT), ieee754 (BSD-3-Clause), node-inspect-extracted
 // (MIT), urlpattern-polyfill (MIT), web-streams-polyfill (MIT).
+// Packages, pinned in ../package-lock.json, with their licences: @pkgjs/parseargs
+// (MIT), base64-js (MIT), buffer (MIT), events (MIT), ieee754 (BSD-3-Clause),
+// node-inspect-extracted (MIT), readable-stream (MIT), string_decoder (MIT),
+// unenv (MIT), web-streams-polyfill (MIT).
 import "mayfly:console";
 import "mayfly:timers";
 import "mayfly:event";
@@ -42,20 +46,54 @@ import "mayfly:env";
 import "mayfly:shown";
 import "mayfly:call-site";
 
+import "node:assert";
+import "node:assert/strict";
+import "node:async_hooks";
 import "node:buffer";
 import "node:cloudflare-workers";
+import "node:child_process";
+import "node:cluster";
+import "node:console";
+import "node:constants";
+import "node:dgram";
+import "node:diagnostics_channel";
+import "node:dns";
+import "node:dns/promises";
 import "node:events";
 import "node:fs";
 import "node:fs/promises";
+import "node:http";
+import "node:http2";
+import "node:https";
+import "node:inspector";
+import "node:module";
+import "node:net";
 import "node:os";
 import "node:path";
 import "node:path/posix";
 import "node:path/win32";
+import "node:perf_hooks";
 import "node:process";
+import "node:punycode";
+import "node:querystring";
+import "node:readline";
+import "node:readline/promises";
+import "node:stream";
+import "node:stream/consumers";
+import "node:stream/promises";
+import "node:stream/web";
+import "node:string_decoder";
+import "node:sys";
 import "node:timers";
 import "node:timers/promises";
+import "node:tls";
+import "node:tty";
 import "node:url";
 import "node:util";
 import "node:util/types";
+import "node:v8";
+import "node:vm";
+import "node:worker_threads";
 
+import "mayfly:require";
 import "mayfly:hooks";

@@ -15,12 +15,11 @@ import { EventEmitter } from "mayfly:emitter";
 import { cwd, setCwd, startRun } from "mayfly:run";
 import { bytesOf } from "mayfly:crypto";
 import { now } from "mayfly:clock";
-import { invalidArgType, systemError } from "mayfly:node-errors";
+import { coded, invalidArgType, systemError } from "mayfly:node-errors";
 import { posix } from "mayfly:path";
 import { expose } from "mayfly:interface";
-import { ObjectAssign, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, ReflectApply, ReflectOwnKeys, StringPrototypeIncludes } from "mayfly:primordials";
+import { ArrayPrototypePush, ArrayPrototypeSlice, ObjectAssign, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, ReflectApply, ReflectOwnKeys, StringPrototypeIncludes } from "mayfly:primordials";
 
-const { queueMicrotask } = globalThis;
 const NODE_VERSION = "v22.0.0";
 
 class Process extends EventEmitter {}
@@ -81,6 +80,9 @@ export function startProcess(told) {
 // beginCell forgets what a cell of a session has for itself.
 export function beginCell() {
   input = undefined;
+  ticks = [];
+  nextTickAt = 0;
+  native.forgetTicks();
   exiting = false;
   exitCode = undefined;
 }
@@ -155,11 +157,30 @@ function requireCode(code) {
 
 const endWith = (code) => call(EXIT, new Writer(4).u32(code & 0xff).done());
 
+let capture = null;
 let exiting = false;
 function announceExit(code) {
   if (exiting) return;
   exiting = true;
   process.emit("exit", code);
+}
+
+// Ticks run before other microtasks, each in a call of its own: callbacks and
+// their arguments, in turns.
+let ticks = [];
+let nextTickAt = 0;
+export function tick() {
+  const callback = ticks[nextTickAt];
+  const args = ticks[nextTickAt + 1];
+  nextTickAt += 2;
+  if (nextTickAt === ticks.length) {
+    ticks = [];
+    nextTickAt = 0;
+  } else if (nextTickAt > 1024) {
+    ticks = ArrayPrototypeSlice(ticks, nextTickAt);
+    nextTickAt = 0;
+  }
+  ReflectApply(callback, undefined, args);
 }
 
 const methods = {
@@ -181,11 +202,10 @@ const methods = {
     announceExit(exitCode ?? 0);
     endWith(exitCode ?? 0);
   },
-  // As in node: before other microtasks would be right, after the current one
-  // is what a queue of microtasks gives.
   nextTick(callback, ...args) {
     if (typeof callback !== "function") throw invalidArgType("callback", "of type function", callback);
-    queueMicrotask(() => ReflectApply(callback, undefined, args));
+    ArrayPrototypePush(ticks, native.bindContext(callback), args);
+    native.dueTick();
   },
   hrtime(since = undefined) {
     const ms = now();
@@ -210,10 +230,38 @@ const methods = {
     return { user: Math.round(now() * 1000), system: 0 };
   },
   umask: () => 0o22,
-  emitWarning(warning, type = "Warning") {
-    const name = typeof type === "object" && type !== null ? type.type ?? "Warning" : type;
-    const text = warning instanceof Error ? `${warning.name}: ${warning.message}` : `${name}: ${warning}`;
-    writeText(STDERR, `(mayfly) ${text}\n`);
+  emitWarning(warning, type = undefined, code = undefined) {
+    let detail;
+    if (typeof type === "object" && type !== null) ({ type, code, detail } = type);
+    if (typeof warning === "string") {
+      const message = warning;
+      warning = new Error(message);
+      ObjectDefineProperty(warning, "name", { __proto__: null, value: `${type ?? "Warning"}`, writable: true, configurable: true, enumerable: false });
+      if (code !== undefined) warning.code = code;
+      if (detail !== undefined) warning.detail = detail;
+    } else if (!(warning instanceof Error)) {
+      throw invalidArgType("warning", "of type string or an instance of Error", warning);
+    }
+    if (warning.name === "DeprecationWarning" && process.noDeprecation) return;
+    methods.nextTick(() => {
+      const shown = warning.code === undefined ? "" : `[${warning.code}] `;
+      writeText(STDERR, `(mayfly) ${shown}${warning.name}: ${warning.message}\n${warning.detail === undefined ? "" : `${warning.detail}\n`}`);
+      process.emit("warning", warning);
+    });
+  },
+  getBuiltinModule(id) {
+    const namespace = native.builtin(`${id}`.startsWith("node:") ? id : `node:${id}`);
+    return namespace?.default ?? namespace;
+  },
+  kill(pid, signal) { throw coded(new Error(`process.kill is not available: there is no process ${pid} to signal`), "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM"); },
+  resourceUsage: () => ({ userCPUTime: Math.round(now() * 1000), systemCPUTime: 0, maxRSS: native.memory().total >>> 10 }),
+  availableMemory: () => native.memory().total - native.memory().used,
+  constrainedMemory: () => native.memory().total,
+  setSourceMapsEnabled() {},
+  hasUncaughtExceptionCaptureCallback: () => capture !== null,
+  setUncaughtExceptionCaptureCallback(f) {
+    if (f !== null && typeof f !== "function") throw invalidArgType("fn", "of type function or null", f);
+    capture = f;
   },
   abort() { endWith(134); },
 };
@@ -335,8 +383,14 @@ export function uncaughtError(error, rejection, promise) {
     process.emit("unhandledRejection", error, promise);
     return true;
   }
+  const origin = rejection ? "unhandledRejection" : "uncaughtException";
+  if (process.listenerCount("uncaughtExceptionMonitor") > 0) process.emit("uncaughtExceptionMonitor", error, origin);
+  if (capture !== null) {
+    capture(error);
+    return true;
+  }
   if (process.listenerCount("uncaughtException") > 0) {
-    process.emit("uncaughtException", error, rejection ? "unhandledRejection" : "uncaughtException");
+    process.emit("uncaughtException", error, origin);
     return true;
   }
   return false;
@@ -351,4 +405,4 @@ export function finish() {
   if (exitCode) endWith(exitCode);
 }
 
-expose({ process });
+expose({ process, global: globalThis });
