@@ -36,8 +36,8 @@ func TestModules(t *testing.T) {
 		{"dynamic from a script", "const { a } = await import('./a.js'); a", "number", "41"},
 		{"dynamic json", "(await import('./data.json', { with: { type: 'json' } })).default.n[1]", "number", "2"},
 		{"dynamic failure is caught", "await import('./none.js').catch(e => e.code)", "string", `"ERR_MODULE_NOT_FOUND"`},
-		{"meta", "import m from './meta.js'; export default m", "array", `[false,"file:///meta.js","meta.js","."]`},
-		{"meta in a folder", "import m from './dir/x y.js'; export default [m.url, m.dirname]", "array", `["file:///dir/x%20y.js","dir"]`},
+		{"meta", "import m from './meta.js'; export default m", "array", `[false,"file:///home/meta.js","/home/meta.js","/home"]`},
+		{"meta in a folder", "import m from './dir/x y.js'; export default [m.url, m.dirname]", "array", `["file:///home/dir/x%20y.js","/home/dir"]`},
 		{"builtin", "import * as path from 'node:path'; export default path.join('a', '..', 'b')", "string", `"b"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

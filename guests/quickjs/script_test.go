@@ -82,7 +82,7 @@ func TestModuleResults(t *testing.T) {
 		{"none", "export const a = 1", resultNone, "undefined", ""},
 		{"top-level await", "const a = await Promise.resolve(4); export default a", resultJSON, "number", "4"},
 		{"main", "export default import.meta.main", resultJSON, "boolean", "true"},
-		{"url", "export default import.meta.url", resultJSON, "string", `"file:///main.js"`},
+		{"url", "export default import.meta.url", resultJSON, "string", `"file:///home/main.js"`},
 		{"strict", "export default (function () { return this === undefined })()", resultJSON, "boolean", "true"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -120,9 +120,9 @@ const (
 	kindSource   = 'm'
 	kindCommonJS = 'c'
 	kindEither   = 'a' // source or CommonJS: the one that it compiles as
-	kindJSON   = 'j'
-	kindText   = 't'
-	kindData   = 'd'
+	kindJSON     = 'j'
+	kindText     = 't'
+	kindData     = 'd'
 )
 
 // load is a module's kind and source. attribute is the import's type

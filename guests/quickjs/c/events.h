@@ -26,7 +26,17 @@ static struct Run {
     JSValue input;
     uint8_t *told;        /* the rest of the message: str name, then args, env, cwd */
     uint32_t told_length;
+    uint32_t cwd_length;  /* of the working directory at its end */
 } run = {.announced = true};
+
+static const char *working_directory(size_t *length)
+{
+    const char *cwd = (const char *)run.told + (run.told_length - run.cwd_length);
+    *length = run.cwd_length;
+    while (*length && cwd[*length - 1] == '/')
+        --*length;
+    return cwd;
+}
 
 /* Rejections that nobody has handled yet. A growing list, oldest first. */
 typedef struct Rejection {

@@ -164,7 +164,11 @@ static JSModuleDef *module_from_commonjs(JSContext *ctx, const char *name, const
     return m;
 }
 
-/* import.meta. Names of the host are paths, absolute or below its root. */
+/* The path of the working directory, without a slash at its end. */
+static const char *working_directory(size_t *length);
+
+/* import.meta. Names of the host are paths, absolute or below the working
+ * directory. */
 static int module_set_meta(JSContext *ctx, JSModuleDef *m, const char *name, bool main)
 {
     static const char unreserved[] = "-._~!$&'()*+,;=:@/";
@@ -177,12 +181,27 @@ static int module_set_meta(JSContext *ctx, JSModuleDef *m, const char *name, boo
         JS_FreeValue(ctx, meta);
         return failed ? -1 : 0;
     }
-    uint8_t buffer[512];
-    Writer url;
+    uint8_t path_buffer[512], buffer[512];
+    Writer path, url;
+    writer_init(&path, path_buffer, sizeof path_buffer);
+    if (name[0] != '/') {
+        size_t n;
+        const char *cwd = working_directory(&n);
+        writer_raw(&path, cwd, n);
+        writer_u8(&path, '/');
+        if (has_prefix(name, "./"))
+            name += 2;
+    }
+    writer_raw(&path, name, strlen(name) + 1);
+    if (path.failed) {
+        writer_free(&path);
+        JS_FreeValue(ctx, meta);
+        JS_ThrowOutOfMemory(ctx);
+        return -1;
+    }
+    name = (const char *)path.bytes;
     writer_init(&url, buffer, sizeof buffer);
     writer_raw(&url, "file://", 7);
-    if (name[0] != '/')
-        writer_u8(&url, '/');
     for (const char *p = name; *p; p++) {
         unsigned char c = (unsigned char)*p;
         if ((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || strchr(unreserved, c)) {
@@ -206,11 +225,10 @@ static int module_set_meta(JSContext *ctx, JSModuleDef *m, const char *name, boo
                                        JS_PROP_C_W_E) < 0 ||
              JS_DefinePropertyValueStr(ctx, meta, "filename", JS_NewString(ctx, name), JS_PROP_C_W_E) < 0 ||
              JS_DefinePropertyValueStr(ctx, meta, "dirname",
-                                       slash && !directory ? JS_NewString(ctx, "/")
-                                       : slash             ? JS_NewStringLen(ctx, name, directory)
-                                                           : JS_NewString(ctx, "."),
+                                       directory ? JS_NewStringLen(ctx, name, directory) : JS_NewString(ctx, "/"),
                                        JS_PROP_C_W_E) < 0 ||
              JS_DefinePropertyValueStr(ctx, meta, "main", JS_NewBool(ctx, main), JS_PROP_C_W_E) < 0;
+    writer_free(&path);
     writer_free(&url);
     JS_FreeValue(ctx, meta);
     return failed ? -1 : 0;

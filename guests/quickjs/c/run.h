@@ -525,6 +525,7 @@ static int event_run(JSContext *ctx, Reader *r, uint32_t event)
     memcpy(run.told, &name_length, 4);
     memcpy(run.told + 4, name, name_length);
     memcpy(run.told + 4 + name_length, rest, rest_length);
+    run.cwd_length = cwd_length;
     run.announced = false;
 
     run.preparing = prepare;

@@ -30,7 +30,7 @@ export class Module {
   require(specifier) { return makeRequire(this.filename)(specifier); }
 }
 
-const absolute = (name) => (name[0] === "/" ? name : posix.resolve(cwd(), name));
+const absolute = (name) => (name[0] === "/" ? name : posix.resolve(cwd(), name)); // names are relative to where the program started
 
 // builtinExports answers what require("node:x") does; undefined for other names.
 export function builtinExports(specifier) {

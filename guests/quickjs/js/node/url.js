@@ -25,8 +25,8 @@ export function parse(url, parseQuery = false, slashesDenoteHost = false) {
   parsed.parse(url, parseQuery, slashesDenoteHost);
   return parsed;
 }
-export const resolve = (from, to) => parse(from, false, true).resolve(to);
-export const resolveObject = (from, to) => (from ? parse(from, false, true).resolveObject(to) : to);
+export const resolve = (from, to) => parse(from, false, true).resolveObject(parse(to, false, true)).format();
+export const resolveObject = (from, to) => (from ? parse(from, false, true).resolveObject(parse(to, false, true)) : to);
 
 export function format(url, options = undefined) {
   if (!(url instanceof URL)) return formatLegacy(typeof url === "string" ? parse(url) : url);

@@ -1,0 +1,20 @@
+import { parse } from "csv-parse";
+import { parse as parseSync } from "csv-parse/sync";
+import { equal, throws } from "../check.js";
+
+equal(parseSync("a,b\n1,\"x\ny\"\n", { columns: true }), [{ a: "1", b: "x\ny" }].map((r) => ({ ...r })));
+equal(parseSync("1;2\n# c\n3;4", { delimiter: ";", comment: "#", cast: true }), [[1, 2], [3, 4]]);
+throws(() => parseSync("a,b\n1"), /Invalid Record Length/);
+const records = [];
+const parser = parse({ trim: true });
+parser.on("readable", () => { for (let r; (r = parser.read()) !== null;) records.push(r); });
+const ended = new Promise((resolve, reject) => parser.on("end", resolve).on("error", reject));
+parser.write("a, b\n");
+parser.write("c,d\n");
+parser.end();
+await ended;
+equal(records, [["a", "b"], ["c", "d"]]);
+const all = [];
+for await (const record of parse("x,y\nz,w\n")) all.push(record.join(""));
+equal(all, ["xy", "zw"]);
+equal(await new Promise((resolve, reject) => parse("k\nv", { columns: true }, (e, r) => (e ? reject(e) : resolve(r)))), [{ k: "v" }]);
