@@ -38,6 +38,7 @@ func TestCryptoIsLimited(t *testing.T) {
 			await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt: new Uint8Array(1), iterations: 2 ** 31 }, key, 256);`,
 		"RSA":    `for (;;) await crypto.subtle.generateKey({ name: "RSA-PSS", modulusLength: 4096, publicExponent: new Uint8Array([3]), hash: "SHA-1" }, false, ["sign"]);`,
 		"digest": `for (const b = new Uint8Array(1 << 20);;) await crypto.subtle.digest("SHA-1", b);`,
+		"scrypt": `import { scryptSync } from "node:crypto"; scryptSync("p", "s", 32, { N: 2 ** 14, r: 8, p: 2 ** 12, maxmem: 2 ** 40 });`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := execute(t, s, execution.Request{Code: code, Limits: execution.Limits{CPU: 60 * time.Millisecond}})

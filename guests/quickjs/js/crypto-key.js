@@ -1,6 +1,7 @@
 // CryptoKey (Web Crypto, section 13). The key itself is in a private field as
 // bytes, in the form that host/crypto has for its kind.
 import { TypeError } from "mayfly:intrinsics";
+import { brands } from "mayfly:key-brands";
 import { customInspect } from "mayfly:inspect";
 import { defineInterface, expose } from "mayfly:interface";
 import { ArrayPrototypePush, ArrayPrototypeSlice, ObjectDefineProperty, bytesCopy } from "mayfly:primordials";
@@ -44,6 +45,7 @@ export function makeKey(slots) {
 }
 
 export const isCryptoKey = has;
+brands.isCryptoKey = has;
 
 // keyOf answers an argument's slots.
 export function keyOf(value, what) {

@@ -50,6 +50,7 @@ import "node:assert";
 import "node:assert/strict";
 import "node:async_hooks";
 import "node:buffer";
+import "node:crypto";
 import "node:cloudflare-workers";
 import "node:child_process";
 import "node:cluster";

@@ -1,6 +1,7 @@
 // Tests of what a value is inside the engine, whatever its prototype and its
 // properties say: the predicates of node's util.types.
 import native from "mayfly:native";
+import { brands } from "mayfly:key-brands";
 import { ArrayBufferIsView, TypedArrayPrototypeGetTag } from "mayfly:primordials";
 
 // classOf answers the engine's name of an object's class; undefined for others.
@@ -41,6 +42,8 @@ export const isGeneratorObject = (v) => { const c = classOf(v); return c === "Ge
 export const isModuleNamespaceObject = is("Module");
 export const isProxy = (v) => native.proxyDetails(v) !== undefined;
 export const isExternal = () => false;
+export const isCryptoKey = (v) => brands.isCryptoKey(v);
+export const isKeyObject = (v) => brands.isKeyObject(v);
 export const isNumberObject = is("Number");
 export const isStringObject = is("String");
 export const isBooleanObject = is("Boolean");
