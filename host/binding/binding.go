@@ -23,13 +23,6 @@ type Binding interface {
 	Do(ctx context.Context, c *Call) (Reply, error)
 }
 
-// Direct is implemented by bindings whose operations don't block and need the
-// guest to stand still, as those on its own files.
-type Direct interface {
-	// Direct says whether Do is called before the guest goes on.
-	Direct() bool
-}
-
 // A Call is one operation.
 type Call struct {
 	Method    uint8
@@ -69,6 +62,9 @@ type Entry struct {
 	// Open makes the binding when it is first used. Nil: it has no operations
 	// here.
 	Open func(ctx context.Context) (Binding, error)
+	// Direct has operations done before the guest goes on: they don't block, and
+	// need it to stand still, as those on its own files.
+	Direct bool
 }
 
 // CodeLimit is the code of errors that come of a binding's own limits.

@@ -70,9 +70,8 @@ type Session struct {
 // bound is a binding in a session.
 type bound struct {
 	Entry
-	once    sync.Once
+	opening sync.Mutex
 	binding Binding
-	err     error
 	usage   Usage // under the session's lock
 }
 
@@ -209,7 +208,7 @@ func (s *Session) startOperation(id uint32, in []byte) error {
 	}
 	s.pending[id] = o
 	s.mu.Unlock()
-	if b.direct(ctx) {
+	if b.Direct {
 		s.perform(ctx, id, o, b, c)
 		return nil
 	}
@@ -225,21 +224,17 @@ func (s *Session) startOperation(id uint32, in []byte) error {
 	return nil
 }
 
-// open makes the binding, once.
+// open makes the binding, unless it is made. One that could not be made is
+// tried again by the next operation.
 func (b *bound) open(ctx context.Context) (Binding, error) {
-	b.once.Do(func() { b.binding, b.err = b.Open(ctx) })
-	return b.binding, b.err
-}
-
-// direct says whether the binding wants its operations done at once. Only such
-// as are no more than an object of the sandbox can be asked here.
-func (b *bound) direct(ctx context.Context) bool {
-	if b.Kind != KindAssets {
-		return false
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.binding != nil {
+		return b.binding, nil
 	}
-	binding, err := b.open(ctx)
-	d, ok := binding.(Direct)
-	return err == nil && ok && d.Direct()
+	var err error
+	b.binding, err = b.Open(ctx)
+	return b.binding, err
 }
 
 // perform does one operation and settles it. A mistake of ours in it is the

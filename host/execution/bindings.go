@@ -230,15 +230,16 @@ func (b *sandbox) bind(ctx context.Context) error {
 			}
 			b.fetchers[uint32(i+1)] = &fetcher{policy}
 		case binding.KindAssets:
+			e.Direct = d.Files != ""
 			e.Open = func(ctx context.Context) (binding.Binding, error) {
 				if d.Files != "" {
-					return assets.New(&fileSource{b.files, absolutePath(d.Files)}, true), nil
+					return assets.New(&fileSource{b.files, absolutePath(d.Files)}), nil
 				}
 				objects, err := b.openBucket(ctx, d.Bucket)
 				if err != nil {
 					return nil, err
 				}
-				return assets.New(assets.NewBucket(objects, d.Prefix), false), nil
+				return assets.New(assets.NewBucket(objects, d.Prefix)), nil
 			}
 		}
 		b.entries = append(b.entries, e)

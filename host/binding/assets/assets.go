@@ -42,17 +42,10 @@ type Source interface {
 }
 
 // assets implements [binding.Binding].
-type assets struct {
-	source Source
-	direct bool
-}
+type assets struct{ source Source }
 
-// New makes the binding. direct says that the source is to be asked only while
-// the guest stands still.
-func New(source Source, direct bool) binding.Binding { return &assets{source, direct} }
-
-// Direct implements [binding.Direct].
-func (a *assets) Direct() bool { return a.direct }
+// New makes the binding.
+func New(source Source) binding.Binding { return &assets{source} }
 
 // A response is what a request comes to.
 type response struct {

@@ -80,7 +80,9 @@ func (b *bucket) writeConditions(ctx context.Context, key string, c condition) (
 	}
 	matches, simple := single(c.hasMatches, c.matches)
 	not, simpleNot := single(c.hasNot, c.not)
-	if !simple || !simpleNot {
+	// A store spares the time of what its ETag lets through; R2 wants the object
+	// to be there all the same.
+	if !simple || !simpleNot || c.hasNot && !math.IsNaN(c.after) {
 		o, err := b.objects.Head(ctx, key)
 		switch {
 		case errors.Is(err, storage.ErrNotFound):
