@@ -9,6 +9,7 @@
   delete globalThis.__report;
   delete globalThis.__exit;
   delete globalThis.__milliseconds;
+  let evaluated = false;
   const reported = new Set();
   const tell = ({ name, status, message }) => report({ name, status, message: message ?? "" });
   add_result_callback((test) => {
@@ -18,21 +19,14 @@
   add_completion_callback((tests, status) => {
     clearTimeout(timer);
     for (const test of tests) if (!reported.has(test)) tell(test);
-    report({ harness: true, status: status.status, message: status.message ?? "" });
+    if (evaluated) report({ harness: true, status: status.status, message: status.message ?? "" });
+    else report({ harness: true, status: 1, message: "the test threw an error at its top" });
     exit();
   });
 
-  // An error at the top of a test is one that nobody caught, as a script's is.
-  const evaluate = eval;
-  globalThis.__evaluate = (source) => {
-    delete globalThis.__evaluate;
-    try {
-      evaluate(source);
-    } catch (error) {
-      const event = new Event("error");
-      event.error = error;
-      event.message = String(error);
-      dispatchEvent(event);
-    }
+  // The script's last statement; an error before it is one that nobody caught.
+  globalThis.__evaluated = () => {
+    delete globalThis.__evaluated;
+    evaluated = true;
   };
 }

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -222,9 +223,12 @@ func (r *runner) port() int {
 	return int(netip.MustParseAddrPort(r.server.host()).Port())
 }
 
-// program is the script that runs a test: its scripts share one global scope,
-// as a worker's do; its own source is evaluated in it, so that its first line
-// may be "use strict".
+// strictScript finds scripts that begin with "use strict", after comments.
+var strictScript = regexp.MustCompile(`^(\s|//[^\n]*\n|/\*(?s:.*?)\*/)*["']use strict["']`)
+
+// program is the script that runs a test: all its scripts are one, in whose
+// global scope they share their names, as a worker's do. Only a strict test's
+// own source is evaluated in it, since it may not make the others strict.
 func (r *runner) program(t test) (string, error) {
 	var b strings.Builder
 	b.WriteString(r.harness)
@@ -240,11 +244,15 @@ func (r *runner) program(t test) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	literal, err := json.Marshal(source + "\n//# sourceURL=" + t.path)
-	if err != nil {
-		return "", err
+	if strictScript.MatchString(source) {
+		literal, err := json.Marshal(source + "\n//# sourceURL=" + t.path)
+		if err != nil {
+			return "", err
+		}
+		source = fmt.Sprintf("(0, eval)(%s);", literal)
 	}
-	fmt.Fprintf(&b, "__evaluate(%s);\n", literal)
+	b.WriteString(source)
+	b.WriteString("\n;\n__evaluated();\n")
 	return b.String(), nil
 }
 
