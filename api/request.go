@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"mayfly/host/egress"
 	"mayfly/host/execution"
 )
 
@@ -65,12 +64,8 @@ var (
 	fileFields     = []string{"path", "content", "content_base64", "artifact"}
 	refFields      = []string{"execution", "name"}
 	limitFields    = []string{"cpu_ms", "wall_ms", "memory_mb", "output_bytes", "files_bytes", "subrequests", "operations"}
-	networkFields  = []string{"allow"}
-	ruleFields     = []string{"host", "ports", "methods", "secret", "inject", "allow_http"}
 	artifactFields = []string{"paths", "export"}
 	exportFields   = []string{"bucket", "prefix"}
-
-	injectionFields = []string{"header", "query", "secret", "format"}
 )
 
 // notOffered are fields of the wider contract that this server refuses, lest
@@ -334,74 +329,6 @@ func (d *decoder) duration(to *time.Duration) {
 	if n, ok := d.positive(int64(math.MaxInt64 / time.Millisecond)); ok {
 		*to = time.Duration(n) * time.Millisecond
 	}
-}
-
-func (d *decoder) networkMember(name []byte) {
-	mark := d.enterMember(name)
-	if string(name) == "allow" {
-		d.list("an array of rules", maxRules, d.rule)
-	} else {
-		d.unknown(name, networkFields)
-	}
-	d.pointer = d.pointer[:mark]
-}
-
-func (d *decoder) rule(int) {
-	var rule execution.NetworkRule
-	object := d.fields("a rule: an object with host, ports and methods", func(name []byte) {
-		mark := d.enterMember(name)
-		switch string(name) {
-		case "host":
-			d.text(&rule.Host)
-		case "ports":
-			rule.Ports = []int{}
-			d.list("an array of ports", 1000, func(int) {
-				n, ok := d.positive(65535)
-				if ok {
-					rule.Ports = append(rule.Ports, int(n))
-				}
-			})
-		case "methods":
-			rule.Methods = []string{}
-			d.list("an array of methods", 100, func(int) { d.appendText(&rule.Methods) })
-		case "secret": // the usual place
-			bearer := execution.Injection{Header: "Authorization", Format: "Bearer {}"}
-			d.text(&bearer.Secret)
-			rule.Inject = append(rule.Inject, bearer)
-		case "inject":
-			d.list("an array of injections", egress.MaxInjections, func(int) { d.injection(&rule) })
-		case "allow_http":
-			d.flag(&rule.AllowHTTP)
-		default:
-			d.unknown(name, ruleFields)
-		}
-		d.pointer = d.pointer[:mark]
-	})
-	if object && rule.Host == "" {
-		d.failAt(string(d.pointer)+"/host", "required: a host name, *.domain, *, an address or a CIDR block")
-	}
-	d.request.Network.Allow = append(d.request.Network.Allow, rule)
-}
-
-func (d *decoder) injection(rule *execution.NetworkRule) {
-	var i execution.Injection
-	d.fields("an injection: an object with header or query, and secret", func(name []byte) {
-		mark := d.enterMember(name)
-		switch string(name) {
-		case "header":
-			d.text(&i.Header)
-		case "query":
-			d.text(&i.Query)
-		case "secret":
-			d.text(&i.Secret)
-		case "format":
-			d.text(&i.Format)
-		default:
-			d.unknown(name, injectionFields)
-		}
-		d.pointer = d.pointer[:mark]
-	})
-	rule.Inject = append(rule.Inject, i)
 }
 
 func (d *decoder) artifactsMember(name []byte) {
