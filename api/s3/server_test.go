@@ -33,9 +33,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type endpoint struct {
 	*httptest.Server
 	catalog *catalog.Catalog
+	keyring Keyring
 	ann     Credential
 	bob     Credential
-	now     func() time.Time
 }
 
 func newEndpoint(t testing.TB, change func(*Options)) *endpoint {
@@ -57,8 +57,8 @@ func newEndpoint(t testing.TB, change func(*Options)) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &endpoint{catalog: buckets}
 	keyring := Keyring{secrets}
+	e := &endpoint{catalog: buckets, keyring: keyring}
 	if e.ann, err = keyring.Create(t.Context(), "laptop", "ann"); err != nil {
 		t.Fatal(err)
 	}
