@@ -94,6 +94,9 @@ func (r *request) getObject(bucket storage.Objects) error {
 		return err
 	}
 	defer content.Body.Close()
+	if options.Range != nil && content.Length == 0 {
+		return storage.ErrInvalidRange // an empty answer has no Content-Range
+	}
 	r.setObject(&content.Object)
 	h := r.w.Header()
 	for _, p := range r.query {
