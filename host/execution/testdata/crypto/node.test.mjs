@@ -47,6 +47,17 @@ throws(() => crypto.createHmac("sha1"), { code: "ERR_INVALID_ARG_TYPE" });
 throws(() => { const h = createHash("sha1"); h.digest(); h.update("x"); }, { code: "ERR_CRYPTO_HASH_FINALIZED", message: "Digest already called" });
 throws(() => { const h = createHash("sha1"); h.digest(); h.digest(); }, { code: "ERR_CRYPTO_HASH_FINALIZED" });
 same(crypto.getHashes().includes("sha256") && crypto.getHashes().includes("RSA-SHA512"), true, "getHashes");
+{
+  const stream = createHash("sha256");
+  const done = new Promise((resolve) => stream.on("data", resolve));
+  stream.write("a");
+  stream.end("bc");
+  same((await done).toString("hex"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "a hash as a stream");
+  const read = createHash("sha1");
+  read.end("abc");
+  await new Promise((resolve) => read.once("readable", resolve));
+  same(read.read().toString("hex"), "a9993e364706816aba3e25717850c26c9cd0d89d", "a hash that is read");
+}
 
 // ---- random numbers
 same(crypto.randomBytes(10).length, 10, "randomBytes");
@@ -154,6 +165,15 @@ same(crypto.createCipheriv("aes-128-cbc", hex("2b7e151628aed2a6abf7158809cf4f3c"
   throws(() => short.final(), { code: "ERR_OSSL_WRONG_FINAL_BLOCK_LENGTH" }, "no whole block");
   const raw = crypto.createCipheriv("aes-128-cbc", key, Buffer.alloc(16)).setAutoPadding(false);
   same(raw.update(Buffer.alloc(16)).length + raw.final().length, 16, "without a padding");
+  const stream = crypto.createCipheriv("aes-128-ctr", key, Buffer.alloc(16));
+  const chunks = [];
+  stream.on("data", (chunk) => chunks.push(chunk));
+  const ended = new Promise((resolve) => stream.on("end", resolve));
+  stream.write("hello ");
+  stream.end("world");
+  await ended;
+  const back = crypto.createDecipheriv("aes-128-ctr", key, Buffer.alloc(16));
+  same(back.update(Buffer.concat(chunks)).toString(), "hello world", "a cipher as a stream");
 }
 
 // ---- keys and signatures
