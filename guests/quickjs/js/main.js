@@ -95,6 +95,7 @@ import "node:util/types";
 import "node:v8";
 import "node:vm";
 import "node:worker_threads";
+import "node:zlib";
 
 import "mayfly:require";
 import "mayfly:hooks";
