@@ -1,12 +1,14 @@
 package fetch
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"mayfly/host/op"
 )
@@ -80,5 +82,72 @@ func TestHammer(t *testing.T) {
 		mu.Unlock()
 		running.Wait()
 		s.Close()
+	}
+}
+
+// The same of sockets: whatever is sent, received, closed and cancelled at once,
+// nothing settles twice, and nothing is held in the end.
+func TestHammerSockets(t *testing.T) {
+	w := newWorld(t, http.HandlerFunc(echoSockets), nil)
+	rounds := 10
+	if testing.Short() {
+		rounds = 3
+	}
+	for range rounds {
+		var mu sync.Mutex
+		answers, closed := map[uint32]bool{}, false
+		handles := make(chan uint32, 100)
+		s := w.client.NewSession(Options{
+			Policy: w.policy(t), Limits: Limits{Subrequests: 100, Open: 20},
+			Settle: func(id uint32, ok bool, message []byte) {
+				mu.Lock()
+				defer mu.Unlock()
+				if answers[id] || closed {
+					t.Errorf("operation %d settled twice, or after the end", id)
+				}
+				answers[id] = true
+				if ok && id%1000 == 0 { // it opened a socket
+					handles <- binary.LittleEndian.Uint32(message[len(message)-4:])
+				}
+			},
+		})
+		var running sync.WaitGroup
+		for g := range uint32(8) {
+			running.Go(func() {
+				s.Start(op.Websocket, (g+1)*1000, encodeFetch(fetchMessage{method: "GET", url: w.URL}))
+				var handle uint32
+				for i := range uint32(60) {
+					id := (g+1)*1000 + 1 + i
+					select {
+					case handle = <-handles:
+					default:
+					}
+					switch rand.IntN(8) {
+					case 0, 1, 2:
+						s.Start(op.WebsocketReceive, id, binary.LittleEndian.AppendUint32(nil, handle))
+					case 3, 4:
+						s.Start(op.WebsocketSend, id, encodeSend(handle, text("x"), socketMessage{socketBinary, make([]byte, rand.IntN(100_000))}))
+					case 5:
+						s.Start(op.WebsocketSend, id, encodeSend(handle, text([]string{"flood", "close", "drop"}[rand.IntN(3)])))
+					case 6:
+						s.Cancel((g+1)*1000 + rand.Uint32N(i+1))
+					default:
+						if rand.IntN(10) == 0 {
+							w := op.NewWriter(nil)
+							w.U32(handle)
+							w.U32(1000)
+							w.Str("")
+							s.Start(op.WebsocketClose, id, w.Message())
+						}
+					}
+					time.Sleep(time.Duration(rand.IntN(500)) * time.Microsecond)
+				}
+			})
+		}
+		running.Wait()
+		s.Close()
+		mu.Lock()
+		closed = true
+		mu.Unlock()
 	}
 }

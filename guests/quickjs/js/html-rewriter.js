@@ -16,7 +16,7 @@ import { defineInterface, expose, requireArguments } from "mayfly:interface";
 import {
   ArrayPrototypePush, FunctionPrototypeCall, MapPrototypeGet, MapPrototypeSet, ObjectGetOwnPropertyDescriptor, SetPrototypeHas,
   StringPrototypeIndexOf, StringPrototypeSlice, StringPrototypeStartsWith, StringPrototypeToLowerCase, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag,
-  TypedArrayPrototypeSet, bytesSubarray, uncurryThis,
+  TypedArrayPrototypeSet, bytesSubarray, promiseThen, uncurryThis,
 } from "mayfly:primordials";
 
 const { latin1Decode } = native;
@@ -131,7 +131,7 @@ function rewrite(body, rewriting) {
         }
       } catch (error) {
         over = true;
-        cancelReader(reader, error).then(ignore, ignore);
+        promiseThen(cancelReader(reader, error), ignore, ignore);
         throw error;
       }
       const out = rewriting.take();
