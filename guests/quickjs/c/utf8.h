@@ -75,9 +75,11 @@ static size_t ascii_prefix(const uint8_t *p, size_t n)
 static bool utf8_valid(const uint8_t *p, size_t n)
 {
     const uint8_t *end = p + n;
-    for (p += ascii_prefix(p, n); p < end;) {
+    while (p < end) {
         uint32_t taken;
-        if (utf8_scalar(p, end, &taken) < 0)
+        if (*p < 0x80)
+            taken = (uint32_t)ascii_prefix(p, (size_t)(end - p));
+        else if (utf8_scalar(p, end, &taken) < 0)
             return false;
         p += taken;
     }
@@ -99,6 +101,11 @@ static JSValue utf8_to_string(JSContext *ctx, const uint8_t *p, size_t n)
     uint32_t length = (uint32_t)ascii, taken;
     bool wide = false;
     for (const uint8_t *q = p + ascii; q < end; q += taken) {
+        if (*q < 0x80) {
+            taken = (uint32_t)ascii_prefix(q, (size_t)(end - q));
+            length += taken;
+            continue;
+        }
         int32_t c = utf8_scalar(q, end, &taken);
         length += c > 0xFFFF ? 2 : 1;
         wide |= c < 0 || c > 0xFF;
@@ -108,6 +115,17 @@ static JSValue utf8_to_string(JSContext *ctx, const uint8_t *p, size_t n)
         return JS_EXCEPTION;
     uint32_t i = 0;
     for (const uint8_t *q = p; q < end; q += taken) {
+        if (*q < 0x80) {
+            taken = (uint32_t)ascii_prefix(q, (size_t)(end - q));
+            if (wide) {
+                for (uint32_t k = 0; k < taken; k++)
+                    str16(s)[i + k] = q[k];
+            } else {
+                memcpy(str8(s) + i, q, taken);
+            }
+            i += taken;
+            continue;
+        }
         int32_t c = utf8_scalar(q, end, &taken);
         if (c < 0)
             c = 0xFFFD;
@@ -139,6 +157,27 @@ static JSValue utf8_decode_string(JSContext *ctx, const uint8_t *p, size_t n)
 
 /* ---- strings to UTF-8 ---- */
 
+/* How many characters from i on, taken several at a time, are ASCII. */
+static uint32_t string_ascii_run(const JSString *s, uint32_t i)
+{
+    uint32_t from = i;
+    uint64_t word;
+    if (s->is_wide_char) {
+        for (; i + 4 <= s->len; i += 4) {
+            memcpy(&word, str16(s) + i, 8);
+            if (word & 0xFF80FF80FF80FF80u)
+                break;
+        }
+    } else {
+        for (; i + 8 <= s->len; i += 8) {
+            memcpy(&word, str8(s) + i, 8);
+            if (word & 0x8080808080808080u)
+                break;
+        }
+    }
+    return i - from;
+}
+
 /* Writes as many scalar values as fit, lone surrogates as U+FFFD. */
 static void string_encode_into(JSString *s, uint8_t *to, size_t room, uint32_t *read, uint32_t *written)
 {
@@ -146,6 +185,20 @@ static void string_encode_into(JSString *s, uint8_t *to, size_t room, uint32_t *
     size_t at = 0;
     while (i < s->len) {
         uint32_t c = s->is_wide_char ? str16(s)[i] : str8(s)[i];
+        if (c < 0x80) {
+            uint32_t run = string_ascii_run(s, i);
+            if (run > room - at)
+                run = (uint32_t)(room - at);
+            if (!s->is_wide_char)
+                memcpy(to + at, str8(s) + i, run);
+            else
+                for (uint32_t k = 0; k < run; k++)
+                    to[at + k] = (uint8_t)str16(s)[i + k];
+            at += run;
+            i += run;
+            if (run)
+                continue;
+        }
         uint32_t units = 1;
         if ((c & 0xF800) == 0xD800) {
             uint32_t low = c < 0xDC00 && i + 1 < s->len ? str16(s)[i + 1] : 0;
@@ -175,14 +228,17 @@ static size_t string_utf8_length(JSString *s)
     size_t n = s->len;
     if (!s->is_wide_char) {
         const uint8_t *p = str8(s);
-        for (uint32_t i = 0; i < s->len; i++)
+        for (uint32_t i = string_ascii_run(s, 0); i < s->len; i++)
             n += p[i] >> 7;
         return n;
     }
     const uint16_t *p = str16(s);
     for (uint32_t i = 0; i < s->len; i++) {
-        if (p[i] < 0x80)
+        if (p[i] < 0x80) {
+            uint32_t run = string_ascii_run(s, i);
+            i += run ? run - 1 : 0;
             continue;
+        }
         if (p[i] < 0x800) {
             n += 1;
         } else if (p[i] >= 0xD800 && p[i] < 0xDC00 && i + 1 < s->len && (p[i + 1] & 0xFC00) == 0xDC00) {

@@ -19,6 +19,10 @@
 #include "encoding.h"
 #define WEB_ENCODING
 #endif
+#if __has_include("json.h")
+#include "json.h"
+#define WEB_JSON
+#endif
 #if __has_include("url.h")
 #include "url.h"
 #define WEB_URL
@@ -46,6 +50,9 @@ static int web_init(JSContext *ctx, JSValueConst global, JSValueConst native)
     static Init *const inits[] = {
 #ifdef WEB_ENCODING
         encoding_init,
+#endif
+#ifdef WEB_JSON
+        json_init,
 #endif
 #ifdef WEB_URL
         url_init,
