@@ -63,7 +63,7 @@ func (f *fakeSessions) Create(_ context.Context, o session.Options) (session.Inf
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	x := &fakeSession{session.Info{ID: f.newID(), Tenant: o.Tenant, Language: o.Language, Status: session.Idle, CreatedAt: now, UsedAt: now,
-		IdleTimeout: o.IdleTimeout, DeleteIdle: o.DeleteIdle, Limits: o.Limits, Network: o.Network, Metadata: o.Metadata, Snapshot: o.Snapshot}, o.Env, map[string][]byte{}}
+		IdleTimeout: o.IdleTimeout, DeleteIdle: o.DeleteIdle, Limits: o.Limits, Network: o.Network, Bindings: o.Bindings, Metadata: o.Metadata, Snapshot: o.Snapshot}, o.Env, map[string][]byte{}}
 	if o.DeleteIdle {
 		x.ExpiresAt = now.Add(time.Hour)
 	}
@@ -277,6 +277,22 @@ func (s *testServer) session(body string, fields ...string) testSession {
 		s.t.Errorf("location %q", got)
 	}
 	return x
+}
+
+// A session tells its bindings as it was given them.
+func TestSessionBindings(t *testing.T) {
+	f := &fakeSessions{}
+	s := newTestServer(t, withSessions(f))
+	const given = `{"A":{"type":"r2_bucket","bucket":"reports","prefix":"a/","read_only":true,"limits":{"operations":5,"write_bytes":10}},"B":{"type":"var","value":{"x":[1]}},"C":{"type":"fetcher","network":{"allow":[{"host":"x.example"}]},"base_url":"https://x.example/"},"D":{"type":"secret","secret":"TOKEN"},"E":{"type":"assets","files":"/site"}}`
+	x := s.session(`{"language":"javascript","bindings":` + given + `}`)
+	if o := f.created[0]; len(o.Bindings) != 5 || o.Bindings[0].Limits.WriteBytes != 10 || string(o.Bindings[1].Value) != `{"x":[1]}` {
+		t.Errorf("%+v", o.Bindings)
+	}
+	var got struct{ Bindings json.RawMessage }
+	s.do("GET", "/v1/sessions/"+x.ID, "").want(200).decode(&got)
+	if string(got.Bindings) != given {
+		t.Errorf("%s", got.Bindings)
+	}
 }
 
 func TestSessions(t *testing.T) {

@@ -158,6 +158,22 @@ func TestRecordChangesUntilDone(t *testing.T) {
 	}
 }
 
+// What an execution used of its bindings is in its record.
+func TestBindingUsage(t *testing.T) {
+	ctx, c := t.Context(), newClock()
+	s := newStore(t, Options{Now: c.Now})
+	e := sample(s, c, "acme")
+	e.Usage.BindingOperations, e.Usage.BindingReadBytes, e.Usage.BindingWriteBytes = 3, 1<<40, 5
+	record(t, s, e)
+	if err := s.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Execution(ctx, "acme", e.ID)
+	if err != nil || got.Usage != e.Usage {
+		t.Errorf("%+v, %v; recorded was %+v", got.Usage, err, e.Usage)
+	}
+}
+
 func TestUsageAddsUpByTenantAndDay(t *testing.T) {
 	ctx, c := t.Context(), newClock()
 	s := newStore(t, Options{Now: c.Now})
@@ -165,6 +181,9 @@ func TestUsageAddsUpByTenantAndDay(t *testing.T) {
 	for i := range 100 {
 		e := sample(s, c, []string{"a", "b"}[i%2])
 		e.Usage.PeakMemory = int64(i)
+		if e.Tenant == "b" { // and the other's rows are as before there were bindings
+			e.Usage.BindingOperations, e.Usage.BindingReadBytes, e.Usage.BindingWriteBytes = 2, 300, int64(i)
+		}
 		record(t, s, e)
 		if i == 49 {
 			c.move(time.Hour) // past midnight
@@ -181,11 +200,11 @@ func TestUsageAddsUpByTenantAndDay(t *testing.T) {
 	}
 	var got []string
 	for _, d := range days {
-		got = append(got, fmt.Sprint(d.Day.Format(time.DateOnly), " ", d.Tenant, " ", d.Executions, " ", d.CPU, " ", d.PeakMemory, " ", d.Subrequests))
+		got = append(got, fmt.Sprint(d.Day.Format(time.DateOnly), " ", d.Tenant, " ", d.Executions, " ", d.CPU, " ", d.PeakMemory, " ", d.Subrequests, " ", d.BindingOperations, " ", d.BindingReadBytes, " ", d.BindingWriteBytes))
 	}
 	want := []string{
-		"2026-03-01 a 25 37.5ms 48 75", "2026-03-01 b 25 37.5ms 49 75",
-		"2026-03-02 a 25 37.5ms 98 75", "2026-03-02 b 25 37.5ms 99 75",
+		"2026-03-01 a 25 37.5ms 48 75 0 0 0", "2026-03-01 b 25 37.5ms 49 75 50 7500 625",
+		"2026-03-02 a 25 37.5ms 98 75 0 0 0", "2026-03-02 b 25 37.5ms 99 75 50 7500 1875",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatal(d)
