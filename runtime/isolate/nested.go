@@ -58,17 +58,20 @@ const asideCheck = 10 * time.Millisecond
 // nothing of the isolate.
 func (iso *Isolate) Aside(work func()) {
 	var done atomic.Bool
-	var used time.Duration
 	var failure any
+	var used time.Duration
+	clocks := make(chan func() time.Duration, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		start := threadCPU()
+		clock := otherThread()
+		start := clock()
+		clocks <- func() time.Duration { return clock() - start }
 		defer func() {
 			if r := recover(); r != nil {
 				failure = &engine.HostPanic{Value: r, Stack: debug.Stack()}
 			}
-			used = threadCPU() - start
+			used = clock() - start
 			done.Store(true)
 			iso.mu.Lock()
 			iso.signal()
@@ -76,7 +79,7 @@ func (iso *Isolate) Aside(work func()) {
 		}()
 		work()
 	}()
-	start := time.Now()
+	clock := <-clocks
 	for {
 		iso.mu.Lock()
 		iso.waits()
@@ -85,9 +88,12 @@ func (iso *Isolate) Aside(work func()) {
 			break
 		}
 		iso.stopped()
-		if limit := iso.job.Limits.CPU; limit > 0 && iso.usage.CPU+time.Since(start) > limit {
-			iso.usage.CPU += time.Since(start)
-			iso.Unwind(ExceededCPU, "the CPU limit of "+limit.String()+" was reached")
+		if limit := iso.job.Limits.CPU; limit > 0 {
+			// The thread may serve others as soon as the work is done.
+			if so := clock(); !done.Load() && iso.usage.CPU+so > limit {
+				iso.usage.CPU += so
+				iso.Unwind(ExceededCPU, "the CPU limit of "+limit.String()+" was reached")
+			}
 		}
 		if err := iso.rest(time.Now().Add(asideCheck)); err != nil {
 			panic(engine.Stop{Cause: err})
