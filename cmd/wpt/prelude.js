@@ -13,7 +13,8 @@
   globalThis.__milliseconds = milliseconds;
 
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
-  globalThis.location = new URL(path, origin);
+  const { href, protocol, host, hostname, port, pathname, search, hash } = new URL(path, origin);
+  globalThis.location = { href, origin, protocol, host, hostname, port, pathname, search, hash, toString: () => href };
 
   // testharness.js would wait for a service worker's events.
   const { ServiceWorkerGlobalScope, WorkerGlobalScope } = globalThis;
