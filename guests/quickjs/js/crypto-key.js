@@ -15,7 +15,7 @@ export class CryptoKey {
   #algorithm; // the object that programs see, and may change
   #usages;
 
-  constructor(slots) {
+  constructor(slots = undefined) {
     if (!internal) throw new TypeError("Illegal constructor");
     this.#slots = slots;
   }
