@@ -35,6 +35,7 @@ const (
 	modeEcho  = "echo-peer"
 	modeLoad  = "load"
 	modeProxy = "proxy-peer"
+	modeS3    = "s3-server"
 )
 
 func run(ctx context.Context, args []string) error {
@@ -44,6 +45,8 @@ func run(ctx context.Context, args []string) error {
 			return serveEcho(ctx)
 		case modeProxy:
 			return serveProxy(ctx)
+		case modeS3:
+			return serveObjects(ctx, args[1:])
 		case modeLoad:
 			return loadChild(os.Stdin, os.Stdout)
 		}
