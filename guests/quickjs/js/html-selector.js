@@ -273,8 +273,8 @@ export function parseSelector(text) { return new Parser(text).list(); }
 
 // usesPosition tells whether a compound asks for an element's place among its
 // siblings, and usesType whether among those of its type.
-export const usesPosition = (compound) => uses(compound, NTH_CHILD);
-export const usesType = (compound) => uses(compound, NTH_OF_TYPE);
+const usesPosition = (compound) => uses(compound, NTH_CHILD);
+const usesType = (compound) => uses(compound, NTH_OF_TYPE);
 function uses(compound, kind) {
   for (let i = 0; i < compound.tests.length; i++) {
     const test = compound.tests[i];
@@ -337,6 +337,53 @@ function hasWord(value, word) {
     from = i + 1;
   }
   return false;
+}
+
+// ---- states of selectors
+
+// compile makes the states of all selectors: { compound, combinator, next, set }.
+export function compile(sets) {
+  const compiled = { __proto__: null, first: [], position: false, type: false };
+  for (let i = 0; i < sets.length; i++) {
+    const { chains } = sets[i];
+    for (let j = 0; j < chains.length; j++) {
+      let next;
+      for (let k = chains[j].length - 1; k >= 0; k--) {
+        const { compound, combinator } = chains[j][k];
+        compiled.position ||= usesPosition(compound);
+        compiled.type ||= usesType(compound);
+        next = { __proto__: null, compound, child: combinator === ">", next, order: i, set: sets[i] };
+      }
+      ArrayPrototypePush(compiled.first, next);
+    }
+  }
+  return compiled;
+}
+
+// withSet adds a selector's handlers in the order in which they were given.
+export function withSet(sets, state) {
+  const list = [];
+  let added = false;
+  for (let i = 0; i < sets.length; i++) {
+    if (sets[i].order === state.order) return sets;
+    if (!added && sets[i].order > state.order) {
+      ArrayPrototypePush(list, state);
+      added = true;
+    }
+    ArrayPrototypePush(list, sets[i]);
+  }
+  if (!added) ArrayPrototypePush(list, state);
+  return list;
+}
+
+export function withState(states, state) {
+  const list = [];
+  for (let i = 0; i < states.length; i++) {
+    if (states[i] === state) return states;
+    ArrayPrototypePush(list, states[i]);
+  }
+  ArrayPrototypePush(list, state);
+  return list;
 }
 
 export { lower };
