@@ -28,6 +28,13 @@ for (const name of [
   "WritableStreamDefaultWriter", "WritableStreamDefaultController", "TransformStreamDefaultController",
 ]) shown(name, () => ({}));
 
+// The library's asynchronous iterators stand on an object of its own, where the
+// language has one.
+{
+  const AsyncIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}.prototype));
+  Object.setPrototypeOf(Object.getPrototypeOf(new ReadableStream().values()), AsyncIteratorPrototype);
+}
+
 // isReadableStream asks for the library's own brand: instanceof can be had by
 // setting a prototype.
 export function isReadableStream(value) {
