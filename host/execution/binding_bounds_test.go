@@ -382,3 +382,30 @@ func TestFetcher(t *testing.T) {
 		[sent, await (await env.R2.get("kept")).text()]`})
 	wantValue(t, string(r.Value), `["POST / 700000 <nil>","GET /kept 0 <nil>"]`)
 }
+
+// A program may use the name env for something of its own, and env as it is
+// where there are no bindings.
+func TestEnvName(t *testing.T) {
+	s := newService(t, nil)
+	for code, want := range map[string]string{
+		"const env = 5; env":                 "5",
+		"let env = 5; env":                   "5",
+		"var env = 5; [env, globalThis.env]": "[5,5]",
+		"function env() { return 5 }; env()": "5",
+		"env = 5; env":                       "5",
+		"export default (input, env) => [env.A, env.B, 'A' in env, Object.keys(env)]": `["a",null,true,["A"]]`,
+		"env.A = 'b'; [env.A, process.env.A]":                                         `["b","b"]`,
+		"delete env.A; [typeof env.A, typeof process.env.A]":                          `["undefined","undefined"]`,
+		"env.X = { y: 1 }; [env.X.y, 'X' in process.env]":                             "[1,false]",
+		"[typeof env.toString, JSON.stringify(env), `${env}`]":                        `["function","{\"A\":\"a\"}","[object Object]"]`,
+	} {
+		r := execute(t, s, execution.Request{Code: code, Env: map[string]string{"A": "a"}})
+		got := string(r.Value)
+		if r.Error != nil {
+			got = r.Error.Message
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", code, got, want)
+		}
+	}
+}

@@ -59,9 +59,9 @@ type Buckets interface {
 // Bounds on the bindings of one request.
 const (
 	maxBindings    = 100
-	maxBindingName = 100       // bytes
-	maxEnvironment = 1 << 20   // bytes of all values, as in Workers
-	kvMemory       = 256 << 20 // bytes of values on their way, of all executions
+	maxBindingName = 100      // bytes
+	maxEnvironment = 1 << 20  // bytes of all values, as in Workers
+	kvMemory       = 64 << 20 // bytes of large values on their way, of one execution
 	kvWait         = 30 * time.Second
 )
 
@@ -186,6 +186,7 @@ func (b *sandbox) bind(ctx context.Context) error {
 	if len(b.request.Bindings) == 0 {
 		return nil
 	}
+	memory := kv.NewMemory(kvMemory, kvWait)
 	list := slices.Clone(b.request.Bindings)
 	slices.SortFunc(list, func(x, y Binding) int { return strings.Compare(x.Name, y.Name) })
 	for i := range list {
@@ -206,7 +207,7 @@ func (b *sandbox) bind(ctx context.Context) error {
 				if err != nil {
 					return nil, err
 				}
-				return kv.New(n, kv.Options{Prefix: d.Prefix, ReadOnly: d.ReadOnly, Memory: b.service.kvMemory}), nil
+				return kv.New(n, kv.Options{Prefix: d.Prefix, ReadOnly: d.ReadOnly, Memory: memory}), nil
 			}
 		case binding.KindVar:
 			e.Value = d.Value

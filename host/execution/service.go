@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	kvbinding "mayfly/host/binding/kv"
 	"mayfly/host/bundle"
 	"mayfly/host/egress"
 	"mayfly/host/fetch"
@@ -76,7 +75,6 @@ type Service struct {
 	guard       *egress.Guard
 	client      *fetch.Client
 	languages   []*language
-	kvMemory    *kvbinding.Memory
 	webassembly webassembly.Compiler
 }
 
@@ -112,7 +110,7 @@ func New(config Config, languages ...Language) (*Service, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	s := &Service{config: config, transformer: bundle.NewTransformer(64 << 20), guard: egress.NewGuard(config.Egress), kvMemory: kvbinding.NewMemory(kvMemory, kvWait)}
+	s := &Service{config: config, transformer: bundle.NewTransformer(64 << 20), guard: egress.NewGuard(config.Egress)}
 	if len(config.Transformer) > 0 {
 		s.transformer.UseWorkers(config.Transformer)
 	}
