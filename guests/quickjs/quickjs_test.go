@@ -270,6 +270,8 @@ func (h *host) Call(number uint32, in, out []byte) ([]byte, bool) {
 				break
 			}
 		}
+	case op.Bindings:
+		return append(out[:0], 0, 0, 0, 0), true // there are none
 	case op.CryptoHash:
 		return append(out[:0], strings.Repeat("d", 200_000)...), true // longer than the mailbox
 	default:
