@@ -14,7 +14,7 @@
 // (MIT), urlpattern-polyfill (MIT), web-streams-polyfill (MIT).
 // Packages, pinned in ../package-lock.json, with their licences: @pkgjs/parseargs
 // (MIT), base64-js (MIT), buffer (MIT), events (MIT), ieee754 (BSD-3-Clause),
-// node-inspect-extracted (MIT), readable-stream (MIT), string_decoder (MIT),
+// moment-timezone (MIT: its data), node-inspect-extracted (MIT), readable-stream (MIT), string_decoder (MIT),
 // unenv (MIT), web-streams-polyfill (MIT).
 import "mayfly:console";
 import "mayfly:timers";
@@ -97,5 +97,6 @@ import "node:vm";
 import "node:worker_threads";
 import "node:zlib";
 
+import "mayfly:intl";
 import "mayfly:require";
 import "mayfly:hooks";
