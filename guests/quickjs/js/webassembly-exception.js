@@ -6,7 +6,7 @@ import native from "mayfly:native";
 import { requireArguments } from "mayfly:interface";
 import { ObjectDefineProperty } from "mayfly:primordials";
 import { toList } from "mayfly:webassembly-keep";
-import { TYPES, descriptorOf } from "mayfly:webassembly-types";
+import { TYPES, TYPE_NAMES, descriptorOf } from "mayfly:webassembly-types";
 
 const { wasmNumber, wasmValue } = native;
 const MAX = 0xffffffff;
@@ -25,6 +25,12 @@ export class Tag {
       if (type === undefined) throw new TypeError(`${what}: Argument 0 parameter type at index #${i} must be a value type`);
       this.#types[i] = type;
     }
+  }
+
+  type() {
+    const parameters = [];
+    for (let i = 0; i < this.#types.length; i++) parameters[i] = TYPE_NAMES[this.#types[i]];
+    return { parameters };
   }
 
   static types(value) {

@@ -16,8 +16,10 @@ const { wasmPerform } = native;
 export const FUNCTION = 0, TABLE = 1, MEMORY = 2, GLOBAL = 3;
 export const KINDS = ["function", "table", "memory", "global", "tag"];
 export const I64 = 0x7e, V128 = 0x7b, FUNCREF = 0x70, EXTERNREF = 0x6f;
-export const TYPES = { __proto__: null, i32: 0x7f, i64: I64, f32: 0x7d, f64: 0x7c, v128: V128, externref: EXTERNREF, anyfunc: FUNCREF };
-export const TABLE_TYPES = { __proto__: null, anyfunc: FUNCREF, externref: EXTERNREF };
+export const TYPES = { __proto__: null, i32: 0x7f, i64: I64, f32: 0x7d, f64: 0x7c, v128: V128, externref: EXTERNREF, anyfunc: FUNCREF, funcref: FUNCREF };
+export const TABLE_TYPES = { __proto__: null, anyfunc: FUNCREF, funcref: FUNCREF, externref: EXTERNREF };
+export const TYPE_NAMES = { __proto__: null };
+for (const name of Object.keys(TYPES)) TYPE_NAMES[TYPES[name]] = name;
 
 // Actions of the operation wasm_object (host/webassembly/object.go).
 export const NEW_MEMORY = 0, MEMORY_GROW = 1, NEW_TABLE = 2, TABLE_GET = 3, TABLE_SET = 4, TABLE_GROW = 5, TABLE_SIZE = 6, NEW_GLOBAL = 7,
@@ -78,6 +80,15 @@ export function limit(descriptor, name, what, required) {
     return undefined;
   }
   return u32(value, `${what}: Property '${name}'`);
+}
+
+// minimum is the size that something begins with, by either of its names.
+export function minimum(descriptor, what) {
+  const initial = limit(descriptor, "initial", what, false);
+  const other = limit(descriptor, "minimum", what, false);
+  if (initial !== undefined && other !== undefined) throw new TypeError(`${what}: The properties 'initial' and 'minimum' are not allowed at the same time`);
+  if (initial === undefined && other === undefined) throw new TypeError(`${what}: Property 'initial' is required`);
+  return initial ?? other;
 }
 
 export function sourceBytes(source, what) {

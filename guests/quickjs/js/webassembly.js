@@ -1,30 +1,24 @@
 // The WebAssembly namespace (WebAssembly JavaScript Interface). Modules are
 // compiled and instances live at the host, under handles; see c/wasm.h for what
 // calls them and is called by them.
-import { RangeError, TypeError, Uint8Array } from "mayfly:intrinsics";
+import { RangeError, TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer } from "mayfly:host";
 import { WASM_COMPILE, WASM_INSTANTIATE, WASM_OBJECT } from "mayfly:op.gen";
 import { defineInterface, expose, requireArguments } from "mayfly:interface";
 import {
-  ArrayPrototypePush, ObjectDefineProperty, ObjectFreeze, PromiseReject, PromiseResolve, SetPrototypeAdd, StringPrototypeToLowerCase, StringPrototypeTrim,
-  SymbolToStringTag, TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, getter, promiseThen,
-  uncurryThis,
+  ArrayBufferPrototypeGetByteLength, ArrayPrototypePush, ObjectDefineProperty, ObjectFreeze, PromiseReject, PromiseResolve, SetPrototypeAdd, SymbolToStringTag,
+  TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, promiseThen,
 } from "mayfly:primordials";
 import {
   CompileError, EXTERNREF, FUNCREF, FUNCTION, GLOBAL, GLOBAL_GET, GLOBAL_SET, I64, KINDS, LinkError, MEMORY, MEMORY_GROW, NEW_GLOBAL, NEW_MEMORY, NEW_TABLE,
-  RuntimeError, TABLE, TABLE_GET, TABLE_GROW, TABLE_SET, TABLE_SIZE, TABLE_TYPES, TYPES, V128, action, customSections, descriptorOf, limit, perform, readType, sourceBytes, u32,
+  RuntimeError, TABLE, TABLE_GET, TABLE_GROW, TABLE_SET, TABLE_SIZE, TABLE_TYPES, TYPES, TYPE_NAMES, V128, action, customSections, descriptorOf, limit, minimum, perform, readType, sourceBytes, u32,
 } from "mayfly:webassembly-types";
 import { exported, externs, fromFunction, link, newKeep, reference, registerKeep, setWrapper, wrapperOf } from "mayfly:webassembly-keep";
+import { responseBytes } from "mayfly:webassembly-response";
 import { Exception, Tag } from "mayfly:webassembly-exception";
 
 const { wasmBuffer, wasmImport, wasmNumber, wasmPerform, wasmRefresh, wasmType, wasmValue } = native;
-
-const { Headers, Response } = globalThis;
-const responseOk = getter(Response.prototype, "ok");
-const responseHeaders = getter(Response.prototype, "headers");
-const responseArrayBuffer = uncurryThis(Response.prototype.arrayBuffer);
-const headersGet = uncurryThis(Headers.prototype.get);
 
 // Module.
 
@@ -235,9 +229,9 @@ function start(record, values) {
     if (value === undefined) {
       switch (type.kind) {
         case FUNCTION: value = fromFunction(of); break;
-        case TABLE: value = tableOf(keep, of, type.type); break;
-        case MEMORY: value = memoryOf(keep, of, memory); break;
-        default: value = globalOf(keep, of, type.type, type.mutable);
+        case TABLE: value = existing(Table, keep, of, 0, type); break;
+        case MEMORY: value = existing(Memory, keep, of, memory, type); break;
+        default: value = existing(Global, keep, of, 0, type);
       }
     }
     ObjectDefineProperty(exports, name, { __proto__: null, value, enumerable: true });
@@ -287,25 +281,33 @@ function instanceOf(record) {
 
 // Memory.
 
+const PAGE = 65536;
 const MAX_PAGES = 65536;
-const given = { __proto__: null, keep: undefined, handle: 0, id: 0, type: 0, mutable: 0 };
+
+function limits(type, max) {
+  if (max !== undefined) type.maximum = max;
+  return type;
+}
+const given = { __proto__: null, keep: undefined, handle: 0, id: 0, type: undefined };
 
 class Memory {
   #keep;
   #handle;
   #id;
+  #max; // undefined if there is none
 
   constructor(descriptor) {
     if (given.keep !== undefined) {
       this.#keep = given.keep;
       this.#handle = given.handle;
       this.#id = given.id;
+      this.#max = given.type.bounded ? given.type.max : undefined;
       return;
     }
     const what = "WebAssembly.Memory()";
     requireArguments(arguments.length, 1, "WebAssembly.Memory");
     descriptorOf(descriptor, what);
-    const min = limit(descriptor, "initial", what, true);
+    const min = minimum(descriptor, what);
     const max = limit(descriptor, "maximum", what, false);
     if (descriptor.shared) throw new TypeError(`${what}: shared memories are not supported`);
     if (min > MAX_PAGES || max > MAX_PAGES || max < min) throw new RangeError(`${what}: the size is out of range`);
@@ -313,6 +315,7 @@ class Memory {
     this.#keep = newKeep();
     this.#handle = r.f64();
     this.#id = r.u32();
+    this.#max = max;
     registerKeep(this.#keep, this.#handle);
     setWrapper(this.#keep, this.#handle, this);
   }
@@ -330,6 +333,11 @@ class Memory {
     return wasmBuffer(this.#id);
   }
 
+  // type is of the proposal for type reflection, as those below.
+  type() {
+    return limits({ minimum: ArrayBufferPrototypeGetByteLength(wasmBuffer(this.#id)) / PAGE, shared: false }, this.#max);
+  }
+
   static handle(value) { return value !== null && typeof value === "object" && #keep in value ? value.#handle : undefined; }
   static keep(value) { return value.#keep; }
 }
@@ -340,12 +348,14 @@ class Table {
   #keep;
   #handle;
   #type;
+  #max;
 
   constructor(descriptor, value = undefined) {
     if (given.keep !== undefined) {
       this.#keep = given.keep;
       this.#handle = given.handle;
-      this.#type = given.type;
+      this.#type = given.type.type;
+      this.#max = given.type.bounded ? given.type.max : undefined;
       return;
     }
     const what = "WebAssembly.Table()";
@@ -354,12 +364,13 @@ class Table {
     const element = `${descriptor.element}`;
     const type = TABLE_TYPES[element];
     if (type === undefined) throw new TypeError(`${what}: Descriptor property 'element' must be a WebAssembly reference type`);
-    const min = limit(descriptor, "initial", what, true);
+    const min = minimum(descriptor, what);
     const max = limit(descriptor, "maximum", what, false);
     if (max < min) throw new RangeError(`${what}: Property 'maximum' is below 'initial'`);
     const keep = newKeep();
     const initial = reference(keep, type, type === FUNCREF && value === undefined ? null : value);
     this.#type = type;
+    this.#max = max;
     this.#keep = keep;
     this.#handle = perform(action(NEW_TABLE).u8(type).u32(min).u8(max === undefined ? 0 : 1).u32(max ?? 0).f64(initial)).f64();
     registerKeep(keep, this.#handle);
@@ -368,6 +379,10 @@ class Table {
 
   get length() {
     return perform(action(TABLE_SIZE).f64(this.#handle)).u32();
+  }
+
+  type() {
+    return limits({ element: this.#type === FUNCREF ? "funcref" : "externref", minimum: perform(action(TABLE_SIZE).f64(this.#handle)).u32() }, this.#max);
   }
 
   get(index) {
@@ -412,8 +427,8 @@ class Global {
     if (given.keep !== undefined) {
       this.#keep = given.keep;
       this.#handle = given.handle;
-      this.#type = given.type;
-      this.#mutable = given.mutable;
+      this.#type = given.type.type;
+      this.#mutable = !!given.type.mutable;
       return;
     }
     const what = "WebAssembly.Global()";
@@ -459,6 +474,10 @@ class Global {
     return this.#get();
   }
 
+  type() {
+    return { mutable: this.#mutable, value: TYPE_NAMES[this.#type] };
+  }
+
   #get() {
     if (this.#type === V128) throw new TypeError("get WebAssembly.Global.value: Can't get the value of a v128 global");
     return wasmNumber(this.#type, wasmPerform(WASM_OBJECT, action(GLOBAL_GET).f64(this.#handle).done()));
@@ -477,39 +496,22 @@ for (const constructor of [Memory, Table, Global]) {
 }
 
 // existing makes the object of something that there is.
-function existing(constructor, keep, handle, id, type, mutable) {
+function existing(constructor, keep, handle, id, type) {
   given.keep = keep;
   given.handle = handle;
   given.id = id;
   given.type = type;
-  given.mutable = mutable;
   try {
     return setWrapper(keep, handle, new constructor());
   } finally {
     given.keep = undefined;
   }
 }
-const memoryOf = (keep, handle, id) => existing(Memory, keep, handle, id, 0, false);
-const tableOf = (keep, handle, type) => existing(Table, keep, handle, 0, type, false);
-const globalOf = (keep, handle, type, mutable) => existing(Global, keep, handle, 0, type, !!mutable);
-
 // The namespace.
 
 // both is a WebAssemblyInstantiatedSource.
 function both(record, importObject) {
   return { module: moduleOf(record), instance: instanceOf(instantiate(record, resolve(record, importObject))) };
-}
-
-function responseBytes(source, what) {
-  return promiseThen(PromiseResolve(source), (response) => {
-    if (!(response instanceof Response)) throw new TypeError(`${what}: Argument 0 must be a Response or a Promise resolving to one`);
-    if (!responseOk(response)) throw new TypeError(`${what}: HTTP status code is not ok`);
-    const type = headersGet(responseHeaders(response), "content-type");
-    if (type === null || StringPrototypeToLowerCase(StringPrototypeTrim(type)) !== "application/wasm") {
-      throw new TypeError(`${what}: Incorrect response MIME type. Expected 'application/wasm'.`);
-    }
-    return promiseThen(responseArrayBuffer(response), (buffer) => new Uint8Array(buffer));
-  });
 }
 
 const methods = {
