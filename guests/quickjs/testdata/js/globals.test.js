@@ -4,7 +4,7 @@ import { check, done, same, throws } from "./check.js";
 
 const classes = `
   AbortController AbortSignal Blob ByteLengthQueuingStrategy Cache CacheStorage CompressionStream CountQueuingStrategy Crypto CryptoKey CustomEvent
-  DOMException DecompressionStream ErrorEvent Event EventTarget File FixedLengthStream FormData HTMLRewriter Headers IdentityTransformStream
+  DOMException DecompressionStream ErrorEvent Event EventSource EventTarget File FixedLengthStream FormData HTMLRewriter Headers IdentityTransformStream
   MessageChannel MessageEvent MessagePort Performance PromiseRejectionEvent ReadableByteStreamController ReadableStream ReadableStreamBYOBReader
   ReadableStreamBYOBRequest ReadableStreamDefaultController ReadableStreamDefaultReader Request Response SubtleCrypto TextDecoder TextDecoderStream
   TextEncoder TextEncoderStream TransformStream URL URLPattern URLSearchParams WebSocket WebSocketPair WritableStream WritableStreamDefaultController
