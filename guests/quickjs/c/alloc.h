@@ -60,6 +60,7 @@ _Noreturn static void heap_dead(void);
 #define BIN_COUNT 112
 #define HEAP_STEP 4096u         /* the break moves by pages of the host */
 #define HEAP_RESERVE (256u << 10)
+#define HEAP_LARGE (64u << 10)  /* blocks that heap_set_aside takes */
 
 typedef struct Block {
     uint32_t previous_size; /* valid if BLOCK_PREVIOUS_FREE */
@@ -432,11 +433,25 @@ int ALLOC_NAME(posix_memalign)(void **out, size_t alignment, size_t n)
     return *out ? 0 : ENOMEM;
 }
 
+/* Takes the large free blocks out of use for good: what a life has is then what
+ * its limit lets it grow by, however much the boot has left. */
+static void heap_set_aside(void)
+{
+    for (unsigned i = bin_of(HEAP_LARGE); i < BIN_COUNT; i++) {
+        while (heap.bins[i]) {
+            Block *b = heap.bins[i];
+            bin_remove(b);
+            block_take(b, block_size(b));
+        }
+    }
+}
+
 /* Before the image is taken: sets the free cells aside for good and starts a
  * run on a page of its own, so that the small allocations of a life lie side
  * by side instead of on the image's pages. What is lost is a few kilobytes. */
 static void heap_seal(void)
 {
+    heap_set_aside();
     memset(heap.cells, 0, sizeof heap.cells);
     char *p = block_alloc(RUN_SIZE + HEAP_STEP);
     if (!p)
