@@ -517,9 +517,8 @@ func (d *decoder) first(seen *uint32, bit uint32) bool {
 
 // unknown notes a member that there is not, and what may have been meant.
 func (d *decoder) unknown(name []byte, known []string) {
-	pointer := string(d.pointer)
 	switch meant := nearest(string(name), known); {
-	case notOffered[pointer]:
+	case notOffered[string(d.pointer)]:
 		d.fail("is not offered by this server")
 	case meant != "":
 		d.fail(fmt.Sprintf("unknown field; did you mean %s?", meant))

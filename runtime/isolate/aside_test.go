@@ -2,6 +2,7 @@ package isolate
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -10,18 +11,13 @@ import (
 // waits doesn't pass.
 func TestOtherThread(t *testing.T) {
 	clocks := make(chan func() time.Duration)
-	stop := make(chan struct{})
-	defer close(stop)
+	var stop atomic.Bool
+	defer stop.Store(true)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		clocks <- otherThread()
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
+		for !stop.Load() {
 		}
 	}()
 	clock := <-clocks
