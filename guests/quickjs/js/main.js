@@ -9,13 +9,11 @@
 // What is in a file here runs once, when the image is made. What differs from
 // run to run (arguments, environment, input, clocks) is asked of the host when
 // it is used, so that a fresh clone has nothing to set up.
-// Packages, pinned in ../package-lock.json, with their licences: base64-js (MIT),
-// buffer (MIT), events (MIT), ieee754 (BSD-3-Clause), node-inspect-extracted
-// (MIT), urlpattern-polyfill (MIT), web-streams-polyfill (MIT).
 // Packages, pinned in ../package-lock.json, with their licences: @pkgjs/parseargs
 // (MIT), base64-js (MIT), buffer (MIT), events (MIT), ieee754 (BSD-3-Clause),
-// moment-timezone (MIT: its data), node-inspect-extracted (MIT), readable-stream (MIT), string_decoder (MIT),
-// unenv (MIT), web-streams-polyfill (MIT).
+// moment-timezone (MIT: its data), node-inspect-extracted (MIT),
+// readable-stream (MIT), string_decoder (MIT), unenv (MIT), urlpattern-polyfill
+// (MIT), web-streams-polyfill (MIT).
 import "mayfly:console";
 import "mayfly:timers";
 import "mayfly:event";
