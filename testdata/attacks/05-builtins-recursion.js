@@ -17,7 +17,7 @@ const attempts = [
   () => { class A { static [Symbol.hasInstance](x) { return x instanceof A; } } 1 instanceof A; },
   () => { const f = () => Reflect.construct(f2, []); function f2() { f(); } f(); },
   () => { let p = {}; for (let i = 0; i < 200000; i++) p = new Proxy(p, {}); p.x; p.x = 1; "x" in p; Object.keys(p); },
-  () => { let f = () => 1; for (let i = 0; i < 200000; i++) f = f.bind(null); f(); },
+  () => { let f = () => 1; for (let i = 0; i < 200000; i++) f = Object.defineProperty(f.bind(null), "name", { value: "" }); f(); },
   () => { const it = { [Symbol.iterator]() { return [...it]; } }; [...it]; },
 ];
 let n = 0;

@@ -21,5 +21,5 @@ while (queue.length && seen.size < 60000) {
   }
   try { queue.push([Reflect.getPrototypeOf(o), path + ".__proto__"]); } catch {}
 }
-for (const n of ["std", "os", "bjson", "scriptArgs", "print", "gc", "__loadScript", "Worker", "SharedArrayBuffer", "Atomics", "WebAssembly", "require", "module", "Deno", "Bun"]) if (typeof globalThis[n] !== "undefined" && !["SharedArrayBuffer", "Atomics"].includes(n)) found.push(n);
+for (const n of ["std", "os", "bjson", "scriptArgs", "print", "gc", "__loadScript", "Worker", "SharedArrayBuffer", "Atomics", "module", "Deno", "Bun"]) if (typeof globalThis[n] !== "undefined" && !["SharedArrayBuffer", "Atomics"].includes(n)) found.push(n);
 found;
