@@ -7,11 +7,12 @@ import { Error, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start, utf8Decode } from "mayfly:host";
 import { BINDING, BINDINGS, BODY_WRITE } from "mayfly:op.gen";
+import { END, bodyMessage, sendBody } from "mayfly:body-upload";
 import { bytesOf } from "mayfly:crypto";
 import { blobBytes, isBlob } from "mayfly:blob";
-import { cancelReader, getReader, isReadableStream, read } from "mayfly:streams";
+import { isReadableStream } from "mayfly:streams";
 import {
-  JSONParse, ObjectDefineProperty, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, bytesSubarray, newPromise, promiseThen,
+  JSONParse, ObjectDefineProperty, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, bytesSubarray, newPromise,
 } from "mayfly:primordials";
 
 const none = new Uint8Array(0);
@@ -137,10 +138,7 @@ export function perform(reference, method, args, content, done, failed = identit
   });
 }
 
-const END = 1;
-const ABORT = 2;
 const ignore = () => {};
-const writeMessage = (id, end, bytes) => new Writer(bytes.length + 16).u32(id).u8(end).bytes(bytes).done();
 
 // sendBytes writes bytes as the body of an operation, a chunk at a time. It
 // answers a function that gives up.
@@ -155,59 +153,14 @@ function sendBytes(id, bytes) {
     at = to;
     over = at === length;
     // A write that fails is the operation's failure, which says so itself.
-    start(BODY_WRITE, writeMessage(id, over ? END : 0, chunk), next, ignore);
+    start(BODY_WRITE, bodyMessage(id, over ? END : 0, chunk), next, ignore);
   };
   next();
   return () => { over = true; };
 }
 
-// sendStream does the same with a stream: its next chunk is read when the host
-// has room for it.
-function sendStream(id, stream, fail) {
-  const reader = getReader(stream);
-  let over = false;
-  const stop = (reason) => {
-    if (over) return;
-    over = true;
-    promiseThen(cancelReader(reader, reason), ignore, ignore);
-  };
-  const broken = (error) => {
-    if (over) return;
-    over = true;
-    start(BODY_WRITE, writeMessage(id, ABORT, none), ignore, ignore);
-    fail(error);
-  };
-  const next = () => {
-    if (over) return;
-    promiseThen(read(reader), (result) => {
-      if (over) return;
-      if (result.done) {
-        over = true;
-        start(BODY_WRITE, writeMessage(id, END, none), ignore, ignore);
-        return;
-      }
-      const chunk = bytesOf(result.value);
-      if (chunk === undefined) {
-        const error = new TypeError("The stream has a chunk that is no ArrayBuffer or view of one");
-        promiseThen(cancelReader(reader, error), ignore, ignore);
-        broken(error);
-        return;
-      }
-      piece(chunk, 0);
-    }, broken);
-  };
-  const piece = (chunk, from) => {
-    const length = TypedArrayPrototypeGetByteLength(chunk);
-    const to = from + INLINE < length ? from + INLINE : length;
-    start(BODY_WRITE, writeMessage(id, 0, bytesSubarray(chunk, from, to)), () => {
-      if (over) return;
-      if (to < length) piece(chunk, to);
-      else next();
-    }, stop);
-  };
-  next();
-  return stop;
-}
+// sendStream does the same with a stream.
+const sendStream = (id, stream, fail) => sendBody(id, stream, bytesOf, "The stream has a chunk that is no ArrayBuffer or view of one", INLINE, fail);
 
 // respond makes a Response of a reply: its body is read as it is wanted.
 export function respond(reply, status = 200, headers = []) {

@@ -7,11 +7,12 @@
 import { Map, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start } from "mayfly:host";
-import { BINDING, BODY_CANCEL, BODY_READ, BODY_WRITE, FETCH, WEBSOCKET } from "mayfly:op.gen";
+import { BINDING, BODY_CANCEL, BODY_READ, FETCH, WEBSOCKET } from "mayfly:op.gen";
+import { sendBody } from "mayfly:body-upload";
 import { adoptBlob, blobBytes, blobType, isBlob } from "mayfly:blob";
 import { decodeFormData, encodeFormData, isFormData } from "mayfly:form-data";
 import {
-  byteStream, cancelReader, getLocked, getReader, isDisturbed, isReadableStream, proxyStream, read, readAll, streamOf, tee,
+  byteStream, getLocked, getReader, isDisturbed, isReadableStream, proxyStream, read, readAll, streamOf, tee,
 } from "mayfly:streams";
 import { asksForSocket, attachSocket } from "mayfly:websocket";
 import { followSignal, isAborted, isSignal, reasonOf, subscribe, unsubscribe } from "mayfly:abort";
@@ -313,51 +314,9 @@ function finishLocal(request, message, resolve, reject) {
   else checkIntegrity(integrity, answer, resolve, reject);
 }
 
-const END = 1;
-const ABORT = 2;
-const none = new Uint8Array(0);
+const bytesIn = (value) => TypedArrayPrototypeGetTag(value) === "Uint8Array" ? value : undefined;
 
-const bodyMessage = (id, end, bytes) => new Writer(TypedArrayPrototypeGetByteLength(bytes) + 16).u32(id).u8(end).bytes(bytes).done();
-
-// send writes a stream as the body of fetch id, one chunk at a time: the next
-// is read when the host has room for it. It answers a function that gives up.
-function send(id, stream, fail) {
-  const reader = getReader(stream);
-  let over = false;
-  const ignore = () => {};
-  const stop = (reason) => {
-    if (over) return;
-    over = true;
-    promiseThen(cancelReader(reader, reason), ignore, ignore);
-  };
-  const broken = (error) => {
-    if (over) return;
-    over = true;
-    start(BODY_WRITE, bodyMessage(id, ABORT, none), ignore, ignore);
-    fail(error);
-  };
-  const next = () => {
-    if (over) return;
-    promiseThen(read(reader), (result) => {
-      if (over) return;
-      if (result.done) {
-        over = true;
-        start(BODY_WRITE, bodyMessage(id, END, none), ignore, ignore);
-        return;
-      }
-      const { value } = result;
-      if (TypedArrayPrototypeGetTag(value) !== "Uint8Array") {
-        const error = new TypeError("The request body's stream has a chunk that is not a Uint8Array");
-        promiseThen(cancelReader(reader, error), ignore, ignore);
-        broken(error);
-        return;
-      }
-      // A write that fails is the fetch's failure, which says so itself.
-      start(BODY_WRITE, bodyMessage(id, 0, value), next, stop);
-    }, broken);
-  };
-  next();
-  return stop;
-}
+// send writes a stream as the body of fetch id.
+const send = (id, stream, fail) => sendBody(id, stream, bytesIn, "The request body's stream has a chunk that is not a Uint8Array", Infinity, fail);
 
 exposeOperations({ fetch });
