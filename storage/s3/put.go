@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -83,8 +82,10 @@ func (b *Bucket) putWhole(ctx context.Context, key string, content []byte, optio
 	var info minio.UploadInfo
 	doubt := false
 	err = b.retry(ctx, func(int) error {
+		body := newLease(content)
+		defer body.end()
 		var err error
-		info, err = b.core.PutObject(ctx, b.config.Bucket, key, bytes.NewReader(content), int64(len(content)),
+		info, err = b.core.PutObject(ctx, b.config.Bucket, key, body, int64(len(content)),
 			base64.StdEncoding.EncodeToString(tag[:]), d.sha256, request)
 		if err = refused(classify(err), conditions); err == nil {
 			return nil
@@ -300,7 +301,9 @@ func (b *Bucket) sendPart(ctx context.Context, key, upload string, number int, c
 		options.CustomHeader = http.Header{"X-Amz-Checksum-Crc64nvme": {c.ChecksumCRC64NVME}}
 	}
 	err := b.retry(ctx, func(int) error {
-		part, err := b.core.PutObjectPart(ctx, b.config.Bucket, key, upload, number, bytes.NewReader(content), int64(len(content)), options)
+		body := newLease(content)
+		defer body.end()
+		part, err := b.core.PutObjectPart(ctx, b.config.Bucket, key, upload, number, body, int64(len(content)), options)
 		c.ETag = part.ETag
 		return err
 	})
