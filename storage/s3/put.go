@@ -217,6 +217,8 @@ func (p *partsPut) failure() error {
 func (p *partsPut) run(in *intake, first []byte) error {
 	buffer, free := first, func() {}
 	n, ended := len(first), false
+	var spare spareBuffers
+	defer spare.release()
 	for number := 1; ; number++ {
 		if number > storage.MaxParts {
 			free()
@@ -233,7 +235,7 @@ func (p *partsPut) run(in *intake, first []byte) error {
 			p.work.Wait()
 			return nil
 		}
-		buffer, free = nextBuffer(number + 1)
+		buffer, free = spare.next(number + 1)
 		var err error
 		n, err = in.fill(buffer)
 		if err != nil && err != io.EOF {
@@ -248,12 +250,41 @@ func (p *partsPut) run(in *intake, first []byte) error {
 	}
 }
 
-func nextBuffer(number int) (buffer []byte, free func()) {
-	if number <= smallParts {
-		b := smallBuffers.Get().(*[smallPart]byte)
-		return b[:], func() { smallBuffers.Put(b) }
+// spareBuffers are the buffers of one put: as many as are in use at once, however
+// often they are.
+type spareBuffers struct {
+	mu   sync.Mutex
+	free []*[smallPart]byte
+}
+
+// next is a buffer for a part, and a function that gives it back.
+func (s *spareBuffers) next(number int) (buffer []byte, free func()) {
+	if number > smallParts {
+		return make([]byte, largePart), func() {}
 	}
-	return make([]byte, largePart), func() {}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b *[smallPart]byte
+	if last := len(s.free) - 1; last >= 0 {
+		b, s.free = s.free[last], s.free[:last]
+	} else {
+		b = smallBuffers.Get().(*[smallPart]byte)
+	}
+	return b[:], func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.free = append(s.free, b)
+	}
+}
+
+// release gives what is free to other puts.
+func (s *spareBuffers) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.free {
+		smallBuffers.Put(b)
+	}
+	s.free = nil
 }
 
 // send waits until fewer than most parts are under way, and sends one more.
