@@ -102,8 +102,31 @@ func (k Keyring) Delete(ctx context.Context, id string) error {
 
 // keyCache remembers credentials for a moment: requests come in thousands.
 type keyCache struct {
-	mu    sync.Mutex
-	found map[[sha256.Size]byte]cachedKey
+	mu      sync.Mutex
+	found   map[[sha256.Size]byte]cachedKey
+	derived map[derivation][]byte
+}
+
+// A derivation is what a signing key is made of.
+type derivation struct{ secret, day, region string }
+
+// signingKey is the key of a day and a region, which many requests share.
+func (c *keyCache) signingKey(secret, day, region string) []byte {
+	if len(region) > maxRegion {
+		return signingKey(secret, day, region)
+	}
+	d := derivation{secret, day, region}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := c.derived[d]
+	if key == nil {
+		if len(c.derived) >= maxKeys || c.derived == nil {
+			c.derived = map[derivation][]byte{}
+		}
+		key = signingKey(secret, day, region)
+		c.derived[d] = key
+	}
+	return key
 }
 
 type cachedKey struct {
@@ -112,8 +135,9 @@ type cachedKey struct {
 }
 
 const (
-	keyFor  = time.Second
-	maxKeys = 1024
+	keyFor    = time.Second
+	maxKeys   = 1024
+	maxRegion = 64 // bytes of one whose keys are remembered
 )
 
 // credential finds a credential, as it was a second ago at the latest.

@@ -240,7 +240,7 @@ func (r *request) authenticate() error {
 	if err != nil {
 		return err
 	}
-	key := signingKey(credential.Secret, g.day, g.region)
+	key := r.server.keys.signingKey(credential.Secret, g.day, g.region)
 	want := sign(key, g.stringToSign(r.canonical(g)))
 	if !hmac.Equal([]byte(want), []byte(g.given)) {
 		return errSignature

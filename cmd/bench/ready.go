@@ -14,7 +14,7 @@ func (b *bench) ready(ctx context.Context) ([]result, error) {
 	}
 	var warm []float64
 	for i := range pick(b.quick, 4, 10) {
-		s, took, err := b.startMayfly(ctx)
+		s, took, err := b.startMayfly(ctx, "MAYFLY_LANGUAGES=javascript")
 		if err != nil {
 			return nil, err
 		}
@@ -38,7 +38,7 @@ func (b *bench) ready(ctx context.Context) ([]result, error) {
 	}
 	defer remove()
 	b.say("  from an empty cache: takes minutes")
-	s, took, err := b.startMayfly(ctx, "MAYFLY_CACHE="+filepath.Join(empty, "cache"), "PIP_NO_CACHE_DIR=1", "npm_config_cache="+filepath.Join(empty, "npm"))
+	s, took, err := b.startMayfly(ctx, "MAYFLY_LANGUAGES=javascript", "MAYFLY_CACHE="+filepath.Join(empty, "cache"), "PIP_NO_CACHE_DIR=1", "npm_config_cache="+filepath.Join(empty, "npm"))
 	if err != nil {
 		return results, err
 	}
