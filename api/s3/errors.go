@@ -44,6 +44,7 @@ var (
 	errSignature       = &Error{http.StatusForbidden, "SignatureDoesNotMatch", "The signature is not that of the request: check the secret key and what is signed"}
 	errUnknownKey      = &Error{http.StatusForbidden, "InvalidAccessKeyId", "There is no such access key"}
 	errSkewed          = &Error{http.StatusForbidden, "RequestTimeTooSkewed", "The request's time is too far from the server's"}
+	errVersion2        = &Error{http.StatusBadRequest, "InvalidRequest", "Requests are signed by Signature Version 4 here (AWS4-HMAC-SHA256), not by version 2: set the client's signature version to s3v4"}
 	errMalformedAuth   = &Error{http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization is not of Signature Version 4"}
 	errMalformedQuery  = &Error{http.StatusBadRequest, "AuthorizationQueryParametersError", "The query's authorization is not of Signature Version 4"}
 	errMalformedChunks = &Error{http.StatusBadRequest, "InvalidRequest", "The body is not of the aws-chunked form that was announced"}

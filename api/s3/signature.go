@@ -136,12 +136,18 @@ func (r *request) signatureOf() (g *signature, err error) {
 	if r.query.has("X-Amz-Signature") {
 		return r.querySignature()
 	}
+	if r.query.has("AWSAccessKeyId") {
+		return nil, errVersion2
+	}
 	return nil, denied("The request is not signed")
 }
 
 func (r *request) headerSignature(header string) (*signature, error) {
 	g := &signature{}
 	rest, ok := strings.CutPrefix(header, algorithm+" ")
+	if strings.HasPrefix(header, "AWS ") {
+		return nil, errVersion2
+	}
 	if !ok {
 		return nil, errMalformedAuth
 	}

@@ -106,6 +106,11 @@ func TestSignatures(t *testing.T) {
 		{"day", authorization(now.UTC().Format(dayFormat), "20200101"), "AccessDenied"},
 		{"region", authorization("us-east-1", "eu-west-1"), "SignatureDoesNotMatch"},
 		{"service", authorization("/s3/", "/ec2/"), "AuthorizationHeaderMalformed"},
+		{"version 2", func(r *http.Request) { r.Header.Set("Authorization", "AWS "+e.ann.ID+":c2ln") }, "InvalidRequest"},
+		{"version 2, presigned", func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.URL.RawQuery = "AWSAccessKeyId=" + e.ann.ID + "&Signature=c2ln&Expires=9999999999"
+		}, "InvalidRequest"},
 		{"algorithm", authorization(algorithm, "AWS4-HMAC-SHA1"), "AuthorizationHeaderMalformed"},
 		{"host is not signed", authorization(";host", ""), "AuthorizationHeaderMalformed"},
 		{"order", authorization("content-length;content-type", "content-type;content-length"), "AuthorizationHeaderMalformed"},
