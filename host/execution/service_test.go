@@ -290,7 +290,8 @@ func TestLimits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			limits := limits
 			if c.want[0] == execution.Exception {
-				limits.CPU = time.Second // it ends by itself, however slow the machine
+				// It ends by itself, however slow the machine.
+				limits.CPU, limits.Wall = time.Second, 20*time.Second
 			}
 			r := execute(t, s, execution.Request{Code: c.code, Limits: limits})
 			if !slices.Contains(c.want, r.Outcome) {
