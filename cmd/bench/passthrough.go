@@ -177,18 +177,7 @@ func startProxy(ctx context.Context) (*server, error) {
 }
 
 // serveProxy is the process of startProxy.
-func serveProxy(ctx context.Context) error {
-	l, err := net.FileListener(os.NewFile(3, "socket"))
-	if err != nil {
-		return err
-	}
-	h := http.Server{Handler: http.HandlerFunc(proxy)}
-	context.AfterFunc(ctx, func() { h.Close() })
-	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
+func serveProxy(ctx context.Context) error { return serveSelf(ctx, http.HandlerFunc(proxy)) }
 
 // proxy streams the body of one URL to another, with its length.
 func proxy(w http.ResponseWriter, r *http.Request) {

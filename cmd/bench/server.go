@@ -159,12 +159,15 @@ func startInherited(ctx context.Context, name string, command func() *exec.Cmd) 
 const hello = "hello from the isolate"
 
 // serveEcho is the process of startEcho.
-func serveEcho(ctx context.Context) error {
+func serveEcho(ctx context.Context) error { return serveSelf(ctx, echopeer.New(hello)) }
+
+// serveSelf serves in a process of startSelf, on the socket that it was given.
+func serveSelf(ctx context.Context, handler http.Handler) error {
 	l, err := net.FileListener(os.NewFile(3, "socket"))
 	if err != nil {
 		return err
 	}
-	h := http.Server{Handler: echopeer.New(hello)}
+	h := http.Server{Handler: handler}
 	context.AfterFunc(ctx, func() { h.Close() })
 	if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
