@@ -82,12 +82,7 @@ func TestConnectionsAreMadeReady(t *testing.T) {
 func TestConnectSaysWhy(t *testing.T) {
 	server, _ := countingServer(t, true)
 	w := finishWorld(t, server, nil)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := closed.Addr().(*net.TCPAddr).Port
-	closed.Close()
+	nobody := deafPort(t)
 	plain, _ := countingServer(t, false)
 	defer plain.Close()
 	g := newGuest(t, w.client, Options{Policy: w.policy(t,

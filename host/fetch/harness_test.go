@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -308,4 +309,23 @@ func headers(namesAndValues ...string) (list []op.Pair) {
 func ruleFor(t testing.TB, raw string) egress.Rule {
 	t.Helper()
 	return egress.Rule{Host: "127.0.0.1", Ports: []int{port(t, raw)}}
+}
+
+// deafPort is a port of 127.0.0.1 that refuses connections for the length of
+// the test: it is bound, so that no other server gets it, but nobody listens.
+func deafPort(t *testing.T) int {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	address, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address.(*syscall.SockaddrInet4).Port
 }

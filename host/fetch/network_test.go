@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -115,12 +116,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := "http://" + listener.Addr().String()
-	listener.Close()
+	url := "http://127.0.0.1:" + strconv.Itoa(deafPort(t))
 	w := newWorld(t, http.NotFoundHandler(), nil)
 	g := newGuest(t, w.client, Options{Policy: mustCompile(t, w.guard, egress.Rule{Host: "*", Ports: []int{port(t, url)}})})
 	contains(t, g.get(url).errorText(t), "the connection was refused")
