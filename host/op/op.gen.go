@@ -189,6 +189,66 @@ const (
 	//	in:  nothing
 	//	out: list<str name, str kind, u32 handle, bytes value>
 	Bindings Op = 55
+	// Respond: answers a dispatched fetch; the event goes on until event_done.
+	//
+	//	in:  u32 event, u32 status, str statusText, list<str name, str value> headers, u8 body (0 null, 1 bytes, 2 stream, 3 a body of the host, 4 a WebSocket), bytes body (empty unless 1; u32 handle if 3)
+	//	out: u32 handle (of 2: to be written to by body_write; of 4: the socket's, as that of websocket; else 0)
+	Respond Op = 42
+	// Answer: answers a dispatched call, or another event but a fetch.
+	//
+	//	in:  u32 event, value
+	//	out: nothing
+	Answer Op = 43
+	// EventFail: an error that nobody caught in a dispatched event; from its handler it is the answer.
+	//
+	//	in:  u32 event (0: that of the turn), u8 origin (0 its handler, 1 uncaught, 2 unhandled rejection), error
+	//	out: nothing
+	EventFail Op = 44
+	// EventDone: a dispatched event is over: it was answered, what it waits for has settled, and nobody holds a stub of what it gave out.
+	//
+	//	in:  u32 event
+	//	out: nothing
+	EventDone Op = 45
+	// Log: a message of console in a worker; it belongs to the event of the turn.
+	//
+	//	in:  u8 level (0 debug, 1 log, 2 info, 3 warn, 4 error), bytes text as a terminal shows it, bytes message (JSON: the array of the arguments)
+	//	out: nothing
+	Log Op = 50
+	// StubRelease: gives a stub up; unknown ones are ignored.
+	//
+	//	in:  u32 handle
+	//	out: nothing
+	StubRelease Op = 51
+	// LoaderGet: finds a dynamic worker by its id, or begins one.
+	//
+	//	in:  u32 handle of the loader, u8 (0 no id, 1 id), str id
+	//	out: u32 worker, u8 1 if loader_provide is to follow
+	LoaderGet Op = 53
+	// LoaderProvide: gives a dynamic worker its code, or says why there is none; mistakes in the code are an error of the operation.
+	//
+	//	in:  u32 worker, u8 (0 error, 1 code), then error, or code: see host/worker
+	//	out: nothing
+	LoaderProvide Op = 54
+	// LoaderEntrypoint: an entrypoint of a dynamic worker.
+	//
+	//	in:  u32 worker, u8 named, str name, value props (or nothing), f64 cpuMs, f64 subRequests, f64 memoryMb, f64 wallMs (each 0: no limit of its own)
+	//	out: u32 stub
+	LoaderEntrypoint Op = 56
+	// Loopback: an entrypoint of the worker itself.
+	//
+	//	in:  str export, value props (or nothing)
+	//	out: u32 stub
+	Loopback Op = 57
+	// Environment: the env of a dynamic worker; without one the bindings are.
+	//
+	//	in:  nothing
+	//	out: u8 given, value
+	Environment Op = 58
+	// PipeOpen: a stream of bytes that is to be passed on: what body_write gives to the handle is read by who gets it.
+	//
+	//	in:  nothing
+	//	out: u32 handle
+	PipeOpen Op = 59
 )
 
 // The asynchronous operations.
@@ -238,6 +298,21 @@ const (
 	//	in:  u32 handle, u32 code (0 none), str reason
 	//	out: nothing
 	WebsocketClose Op = 72
+	// StubCall: calls a method behind a stub, or gets what a property has.
+	//
+	//	in:  u32 stub, u8 kind (0 call, 1 get a property), list<str> path, value arguments (an array)
+	//	out: value
+	StubCall Op = 73
+	// StubFetch: a fetch of a worker's entrypoint, or of whatever a stub stands for; redirects are followed as fetch does; where the status is 101 the handle is a socket's.
+	//
+	//	in:  u32 stub, then as fetch
+	//	out: as fetch
+	StubFetch Op = 74
+	// Bundle: makes a worker's modules of source files and npm packages.
+	//
+	//	in:  bytes options (JSON: as createWorker of @cloudflare/worker-bundler takes them)
+	//	out: bytes result (JSON)
+	Bundle Op = 75
 	// Binding: uses a binding; host/binding and the packages below it describe the methods. A streamed body is sent by body_write to this operation's id, an answer's is read by body_read; cancel aborts.
 	//
 	//	in:  u32 handle, u8 method (of the binding's kind), bytes arguments (the method's), u8 body (0 none, 1 bytes, 2 stream), bytes body (empty unless 1)
@@ -267,6 +342,16 @@ const (
 	//	in:  as run
 	//	out: nothing
 	EventCell Event = 4
+	// EventServe: evaluates a worker's main module, and rests with its exports at hand; guests answer with fail, or with nothing.
+	//
+	//	in:  u8 flags (1 allow eval), str main (a module's name), list<str name, str value> env (process.env), str cwd
+	//	out: nothing
+	EventServe Event = 5
+	// EventDispatch: an event of a worker that serves, any number of them at once. Kinds: 1 fetch: str entrypoint (empty: default), value props (or nothing), str method, str url, list<str name, str value> headers, bytes cf (JSON), u8 body (0 null, 1 bytes, 2 stream), bytes body, u32 handle; answered by respond. 2 call: u8 target (0 entrypoint, 1 export), str entrypoint, value props (or nothing), u32 export, u8 kind (as stub_call), list<str> path, value arguments; answered by answer. 3 scheduled: str entrypoint, value props (or nothing), f64 time in unix milliseconds, str cron; answered by answer. 4 tail: str entrypoint, value props (or nothing), bytes items (JSON array of trace items); answered by answer. 5 abort: str reason: who asked has gone away; no answer. 6 release: u32 export: no stub of it is left; no answer, the event is that which gave it out. 7 end: the event is over by force, nothing of it runs any more; no answer. Failures are told by event_fail.
+	//
+	//	in:  u32 event, u8 kind, bytes message (the kind's)
+	//	out: nothing
+	EventDispatch Event = 6
 )
 
 var opNames = map[Op]string{
@@ -307,6 +392,18 @@ var opNames = map[Op]string{
 	WasmObject:       "wasm_object",
 	RequireResolve:   "require_resolve",
 	Bindings:         "bindings",
+	Respond:          "respond",
+	Answer:           "answer",
+	EventFail:        "event_fail",
+	EventDone:        "event_done",
+	Log:              "log",
+	StubRelease:      "stub_release",
+	LoaderGet:        "loader_get",
+	LoaderProvide:    "loader_provide",
+	LoaderEntrypoint: "loader_entrypoint",
+	Loopback:         "loopback",
+	Environment:      "environment",
+	PipeOpen:         "pipe_open",
 	Sleep:            "sleep",
 	Fetch:            "fetch",
 	BodyRead:         "body_read",
@@ -316,12 +413,17 @@ var opNames = map[Op]string{
 	WebsocketSend:    "websocket_send",
 	WebsocketReceive: "websocket_receive",
 	WebsocketClose:   "websocket_close",
+	StubCall:         "stub_call",
+	StubFetch:        "stub_fetch",
+	Bundle:           "bundle",
 	Binding:          "binding",
 }
 
 var eventNames = map[Event]string{
-	EventRun:     "run",
-	EventPrepare: "prepare",
-	EventInvoke:  "invoke",
-	EventCell:    "cell",
+	EventRun:      "run",
+	EventPrepare:  "prepare",
+	EventInvoke:   "invoke",
+	EventCell:     "cell",
+	EventServe:    "serve",
+	EventDispatch: "dispatch",
 }

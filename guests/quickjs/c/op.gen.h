@@ -40,6 +40,18 @@ enum {
     OP_WASM_OBJECT = 49,
     OP_REQUIRE_RESOLVE = 52,
     OP_BINDINGS = 55,
+    OP_RESPOND = 42,
+    OP_ANSWER = 43,
+    OP_EVENT_FAIL = 44,
+    OP_EVENT_DONE = 45,
+    OP_LOG = 50,
+    OP_STUB_RELEASE = 51,
+    OP_LOADER_GET = 53,
+    OP_LOADER_PROVIDE = 54,
+    OP_LOADER_ENTRYPOINT = 56,
+    OP_LOOPBACK = 57,
+    OP_ENVIRONMENT = 58,
+    OP_PIPE_OPEN = 59,
     OP_SLEEP = 64,
     OP_FETCH = 65,
     OP_BODY_READ = 66,
@@ -49,6 +61,9 @@ enum {
     OP_WEBSOCKET_SEND = 70,
     OP_WEBSOCKET_RECEIVE = 71,
     OP_WEBSOCKET_CLOSE = 72,
+    OP_STUB_CALL = 73,
+    OP_STUB_FETCH = 74,
+    OP_BUNDLE = 75,
     OP_BINDING = 76,
 };
 
@@ -57,6 +72,8 @@ enum {
     EVENT_PREPARE = 2,
     EVENT_INVOKE = 3,
     EVENT_CELL = 4,
+    EVENT_SERVE = 5,
+    EVENT_DISPATCH = 6,
 };
 
 #endif
