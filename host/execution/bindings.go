@@ -75,16 +75,17 @@ func identifier(name string) bool {
 	})
 }
 
-// checkBindings names each field of a binding that is wrong.
-func (s *Service) checkBindings(r *Request) error {
+// CheckBindings names each field of a binding that is wrong, with an
+// [*InvalidError] for each.
+func (s *Service) CheckBindings(bindings []Binding) error {
 	var errs []error
 	seen := map[string]bool{}
 	size := 0
-	if len(r.Bindings) > maxBindings {
-		return &InvalidError{"/bindings", fmt.Sprintf("has %d members, at most %d are allowed", len(r.Bindings), maxBindings)}
+	if len(bindings) > maxBindings {
+		return &InvalidError{"/bindings", fmt.Sprintf("has %d members, at most %d are allowed", len(bindings), maxBindings)}
 	}
-	for i := range r.Bindings {
-		b := &r.Bindings[i]
+	for i := range bindings {
+		b := &bindings[i]
 		field := "/bindings/" + b.Name
 		invalid := func(member, format string, a ...any) {
 			errs = append(errs, &InvalidError{field + member, fmt.Sprintf(format, a...)})
@@ -180,14 +181,27 @@ func checkBucket(invalid func(member, format string, a ...any), b *Binding) {
 	}
 }
 
-// bind makes the request's bindings ready to be used; nothing of them is opened
-// before it is.
-func (b *sandbox) bind(ctx context.Context) error {
-	if len(b.request.Bindings) == 0 {
-		return nil
+// Bound are bindings that are ready to be used.
+type Bound struct {
+	Entries []binding.Entry // in the order of their handles, which begin with 1
+	// Policies are those of fetchers, by handle: their operations are not the
+	// entry's.
+	Policies map[uint32]*egress.Policy
+}
+
+// Bind makes bindings of a tenant ready to be used; nothing of them is opened
+// before it is. files are those that assets may be served from, or nil.
+//
+// # Errors
+//
+// An [*InvalidError] that names the binding's field.
+func (s *Service) Bind(ctx context.Context, tenant string, bindings []Binding, files *vfs.Tree) (Bound, error) {
+	var bound Bound
+	if len(bindings) == 0 {
+		return bound, nil
 	}
 	memory := kv.NewMemory(kvMemory, kvWait)
-	list := slices.Clone(b.request.Bindings)
+	list := slices.Clone(bindings)
 	slices.SortFunc(list, func(x, y Binding) int { return strings.Compare(x.Name, y.Name) })
 	for i := range list {
 		d := &list[i]
@@ -195,7 +209,7 @@ func (b *sandbox) bind(ctx context.Context) error {
 		switch d.Type {
 		case binding.KindR2:
 			e.Open = func(ctx context.Context) (binding.Binding, error) {
-				objects, err := b.openBucket(ctx, d.Bucket)
+				objects, err := s.openBucket(ctx, tenant, d.Bucket)
 				if err != nil {
 					return nil, err
 				}
@@ -203,7 +217,7 @@ func (b *sandbox) bind(ctx context.Context) error {
 			}
 		case binding.KindKV:
 			e.Open = func(ctx context.Context) (binding.Binding, error) {
-				n, err := b.service.config.KV.Open(ctx, cmp.Or(b.request.Tenant, anonymous), d.Namespace)
+				n, err := s.config.KV.Open(ctx, cmp.Or(tenant, anonymous), d.Namespace)
 				if err != nil {
 					return nil, err
 				}
@@ -212,44 +226,44 @@ func (b *sandbox) bind(ctx context.Context) error {
 		case binding.KindVar:
 			e.Value = d.Value
 		case binding.KindSecret:
-			value, err := b.service.config.Secrets.Value(ctx, b.request.Tenant, d.Secret)
+			value, err := s.config.Secrets.Value(ctx, tenant, d.Secret)
 			if errors.Is(err, secret.ErrNotFound) {
-				return &InvalidError{"/bindings/" + d.Name + "/secret", fmt.Sprintf("there is no secret %q", d.Secret)}
+				return bound, &InvalidError{"/bindings/" + d.Name + "/secret", fmt.Sprintf("there is no secret %q", d.Secret)}
 			}
 			if err != nil {
-				return err
+				return bound, err
 			}
 			e.Value = []byte(value)
 		case binding.KindFetcher:
 			e.Value = []byte(d.BaseURL)
-			policy, err := b.service.compile(&d.Network, "/bindings/"+d.Name+"/network")
+			policy, err := s.compile(&d.Network, "/bindings/"+d.Name+"/network")
 			if err != nil {
-				return err
+				return bound, err
 			}
-			if b.fetchers == nil {
-				b.fetchers = map[uint32]*fetcher{}
+			if bound.Policies == nil {
+				bound.Policies = map[uint32]*egress.Policy{}
 			}
-			b.fetchers[uint32(i+1)] = &fetcher{policy}
+			bound.Policies[uint32(i+1)] = policy
 		case binding.KindAssets:
 			e.Direct = d.Files != ""
 			e.Open = func(ctx context.Context) (binding.Binding, error) {
 				if d.Files != "" {
-					return assets.New(&fileSource{b.files, absolutePath(d.Files)}), nil
+					return assets.New(&fileSource{files, absolutePath(d.Files)}), nil
 				}
-				objects, err := b.openBucket(ctx, d.Bucket)
+				objects, err := s.openBucket(ctx, tenant, d.Bucket)
 				if err != nil {
 					return nil, err
 				}
 				return assets.New(assets.NewBucket(objects, d.Prefix)), nil
 			}
 		}
-		b.entries = append(b.entries, e)
+		bound.Entries = append(bound.Entries, e)
 	}
-	return nil
+	return bound, nil
 }
 
-func (b *sandbox) openBucket(ctx context.Context, name string) (storage.Objects, error) {
-	objects, err := b.service.config.Buckets.Open(ctx, b.request.Tenant, name)
+func (s *Service) openBucket(ctx context.Context, tenant, name string) (storage.Objects, error) {
+	objects, err := s.config.Buckets.Open(ctx, tenant, name)
 	if errors.Is(err, storage.ErrNoSuchBucket) || errors.Is(err, storage.ErrInvalidBucket) {
 		return nil, r2.ErrNoBucket
 	}
@@ -259,7 +273,7 @@ func (b *sandbox) openBucket(ctx context.Context, name string) (storage.Objects,
 // bound is the session with the bindings.
 func (b *sandbox) bound() *binding.Session {
 	if b.bindings == nil {
-		b.bindings = binding.NewSession(binding.Options{Bindings: b.entries, Settle: b.iso.Settle, Bodies: b.cell.bodies(), Log: b.service.config.Log})
+		b.bindings = binding.NewSession(binding.Options{Bindings: b.env.Entries, Settle: b.iso.Settle, Bodies: b.cell.bodies(), Log: b.service.config.Log})
 	}
 	return b.bindings
 }
@@ -277,16 +291,12 @@ func (b *sandbox) isBinding(o op.Op, in []byte) bool {
 	return false
 }
 
-// A fetcher is a way to the network with a policy of its own. Its one method
-// takes and answers what the operation fetch does.
-type fetcher struct{ policy *egress.Policy }
-
 // startBinding begins the operation of a binding.
 func (b *sandbox) startBinding(id uint32, in []byte) {
 	r := op.NewReader(in)
 	handle := r.U32()
-	f := b.fetchers[handle]
-	if f == nil {
+	policy, found := b.env.Policies[handle]
+	if !found {
 		b.bound().Start(op.Binding, id, in)
 		return
 	}
@@ -300,7 +310,7 @@ func (b *sandbox) startBinding(id uint32, in []byte) {
 		b.iso.Settle(id, false, op.EncodeError(errorRecord(err)))
 		return
 	}
-	b.net().StartVia(f.policy, id, message)
+	b.net().StartVia(policy, id, message)
 }
 
 // fileSource has the files of an execution below a directory, as assets.

@@ -5,14 +5,14 @@ import (
 	"time"
 
 	"mayfly/host/binding"
-	"mayfly/host/crypto"
 	"mayfly/host/egress"
 	"mayfly/host/fetch"
 	"mayfly/host/op"
+	"mayfly/host/platform"
 	"mayfly/host/system"
+	"mayfly/host/timer"
 	"mayfly/host/vfs"
 	"mayfly/host/wasi"
-	"mayfly/host/webassembly"
 	"mayfly/runtime/isolate"
 )
 
@@ -26,23 +26,19 @@ type sandbox struct {
 	listener func(Event)
 	seq      int64
 
-	files   *vfs.Tree
-	mounted map[string][]byte // the request's files, by absolute path
-	modules modules
-	output  output
-	system  *system.System
-	crypto  *crypto.Crypto   // made when first used
-	wasi    *wasi.System     // nil for guests that have no use for it
-	iso     *isolate.Isolate // from its start on
-	policy  *egress.Policy   // nil refuses everything
-	network *fetch.Session   // made when first used
-	timers  timers
-	codecs  codecs
+	files    *vfs.Tree
+	mounted  map[string][]byte // the request's files, by absolute path
+	modules  modules
+	output   output
+	platform *platform.Platform
+	wasi     *wasi.System     // nil for guests that have no use for it
+	iso      *isolate.Isolate // from its start on
+	policy   *egress.Policy   // nil refuses everything
+	network  *fetch.Session   // made when first used
+	timers   timer.Timers
 
-	entries  []binding.Entry     // what env has, in the order of their handles
-	bindings *binding.Session    // made when first used
-	fetchers map[uint32]*fetcher // those of entries, by handle
-	wasm     *webassembly.Store  // made when first used
+	env      Bound
+	bindings *binding.Session // made when first used
 
 	value    value
 	displays displays
@@ -50,10 +46,6 @@ type sandbox struct {
 	memory   bool   // failed for want of memory
 	code     int    // exit code, if the program exited
 }
-
-// maxSleep is the longest delay of a timer in milliseconds (HTML, timer
-// initialization steps, has a signed 32-bit number).
-const maxSleep = 1<<31 - 1
 
 // value is a program's result as the guest gave it.
 type value struct {
@@ -74,7 +66,9 @@ func newSandbox(s *Service, l *language, r *Request, limits Limits, c *Cell, bas
 		service: s, language: l, request: r, limits: limits, cell: c, listener: listener,
 		files: c.tree(base, limits),
 	}
-	b.system = system.New(system.Options{Uptime: c.uptime()})
+	b.platform = platform.New(platform.Options{
+		System: system.Options{Uptime: c.uptime()}, Files: func() *vfs.Tree { return b.files }, Compiler: &s.webassembly, CPU: limits.CPU,
+	})
 	b.output.limit = limits.OutputBytes
 	if listener != nil {
 		b.output.pass = b.passOutput
@@ -102,9 +96,10 @@ func (b *sandbox) close() {
 	if b.bindings != nil {
 		b.bindings.Close()
 	}
-	b.codecs.close()
-	b.closeWasm()
-	b.timers.close()
+	if err := b.platform.Close(); err != nil {
+		b.service.config.Log.Error("modules of a program could not be closed", "err", err)
+	}
+	b.timers.Close()
 }
 
 // emit passes an event to who listens, after the output that came before it.
@@ -233,32 +228,9 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 		}
 	case op.Bindings:
 		b.bound().Describe(w)
-	case op.WasmCompile, op.WasmInstantiate, op.WasmCall, op.WasmObject:
-		var answer []byte
-		if answer, err = b.callWasm(iso, o, in, out); err == nil {
-			return answer, true
-		}
-	case op.Random, op.Clock:
-		var answer []byte
-		if answer, err = b.system.Call(o, in, out); err == nil {
-			return answer, true
-		}
-	case op.CryptoHash, op.CryptoCipher, op.CryptoSign, op.CryptoDerive, op.CryptoKey, op.CryptoGenerate:
-		if b.crypto == nil {
-			b.crypto = crypto.New(crypto.Options{Pause: iso.Yield})
-		}
-		var answer []byte
-		if answer, err = b.crypto.Call(o, in, out); err == nil {
-			return answer, true
-		}
-	case op.CompressStep, op.CompressClose, op.Crc32, op.Decode:
-		var answer []byte
-		if answer, err = b.codecs.call(iso, o, in, out); err == nil {
-			return answer, true
-		}
 	default:
 		var answer []byte
-		if answer, err = b.files.Call(o, in, out); err == nil {
+		if answer, err = b.platform.Call(iso, o, in, out); err == nil {
 			return answer, true
 		}
 	}
@@ -272,9 +244,8 @@ func (b *sandbox) Call(iso *isolate.Isolate, number uint32, in, out []byte) ([]b
 func (b *sandbox) Start(iso *isolate.Isolate, number, id uint32, in []byte) {
 	switch o := op.Op(number); o {
 	case op.Sleep:
-		r := op.NewReader(in)
-		delay := time.Duration(min(max(r.F64(), 0), maxSleep) * float64(time.Millisecond))
-		b.timers.start(iso, id, delay)
+		delay := op.NewReader(in).F64()
+		b.timers.Start(iso, id, timer.Delay(delay))
 	case op.Fetch, op.BodyRead, op.BodyWrite, op.Connect, op.Websocket, op.WebsocketSend, op.WebsocketReceive, op.WebsocketClose:
 		if b.isBinding(o, in) {
 			b.bound().Start(o, id, in)
@@ -294,7 +265,7 @@ func (b *sandbox) Settled(uint32) {}
 // cancel drops a pending operation, which may have settled meanwhile.
 func (b *sandbox) cancel(iso *isolate.Isolate, id uint32) {
 	iso.Forget(id)
-	if b.timers.stop(id) {
+	if b.timers.Stop(id) {
 		return
 	}
 	if b.network != nil {

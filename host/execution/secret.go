@@ -29,13 +29,18 @@ func (s *Service) checkSecrets(r *Request) error {
 	return errors.Join(errs...)
 }
 
-// secret is the value of a secret that a rule injects; its error is for the
-// guest.
+// secret is the value of a secret that a rule injects.
 func (b *sandbox) secret(ctx context.Context, name string) (string, error) {
-	if b.service.config.Secrets == nil {
+	return b.service.Secret(ctx, b.request.Tenant, name)
+}
+
+// Secret is the value of a tenant's secret that a rule of the network injects;
+// its error is for the guest.
+func (s *Service) Secret(ctx context.Context, tenant, name string) (string, error) {
+	if s.config.Secrets == nil {
 		return "", secret.ErrNotFound
 	}
-	value, err := b.service.config.Secrets.Value(ctx, b.request.Tenant, name)
+	value, err := s.config.Secrets.Value(ctx, tenant, name)
 	switch {
 	case err == nil:
 		return value, nil
@@ -44,7 +49,7 @@ func (b *sandbox) secret(ctx context.Context, name string) (string, error) {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	}
-	b.service.config.Log.Error("secret", "name", name, "tenant", b.request.Tenant, "err", err)
+	s.config.Log.Error("secret", "name", name, "tenant", tenant, "err", err)
 	return "", errSecretUnreadable
 }
 

@@ -216,7 +216,7 @@ func (s *Service) execute(ctx context.Context, id string, r *Request, c *Cell, e
 	if b.policy, err = s.policy(r); err != nil {
 		return nil, nil, err
 	}
-	if err := b.bind(ctx); err != nil {
+	if b.env, err = s.Bind(ctx, r.Tenant, r.Bindings, b.files); err != nil {
 		return nil, nil, err
 	}
 	if err := b.mount(ctx); err != nil {
@@ -325,7 +325,7 @@ func (s *Service) Validate(r *Request) error {
 	} else if err := s.checkSecrets(r); err != nil {
 		errs = append(errs, err)
 	}
-	if err := s.checkBindings(r); err != nil {
+	if err := s.CheckBindings(r.Bindings); err != nil {
 		errs = append(errs, err)
 	}
 	if err := s.checkExport(r); err != nil {

@@ -1,4 +1,4 @@
-package execution
+package timer
 
 import (
 	"slices"
@@ -27,18 +27,18 @@ func (s *settlements) Settle(id uint32, ok bool, message []byte) {
 func TestTimersKeepOrder(t *testing.T) {
 	const n = 50
 	s := &settlements{all: make(chan struct{}), n: n / 2}
-	var due timers
+	var due Timers
 	for i := range n {
 		// The later its id, the sooner a timer is due; ten have the same time.
-		due.start(s, uint32(i), time.Duration(5-i/10)*100*time.Millisecond)
+		due.Start(s, uint32(i), time.Duration(5-i/10)*100*time.Millisecond)
 	}
 	for i := 0; i < n; i += 2 {
-		if !due.stop(uint32(i)) || due.stop(uint32(i)) {
+		if !due.Stop(uint32(i)) || due.Stop(uint32(i)) {
 			t.Fatalf("timer %d was not stopped once", i)
 		}
 	}
 	<-s.all
-	due.close()
+	due.Close()
 	var want []uint32
 	for group := n/10 - 1; group >= 0; group-- {
 		for i := 1; i < 10; i += 2 {
@@ -53,14 +53,14 @@ func TestTimersKeepOrder(t *testing.T) {
 func TestTimersHammer(t *testing.T) {
 	const n, routines = 500, 8
 	s := &settlements{all: make(chan struct{}), n: n * routines}
-	var due timers
+	var due Timers
 	var group sync.WaitGroup
 	for r := range routines {
 		group.Go(func() {
 			for i := range n {
 				id := uint32(r*n + i)
-				due.start(s, id, time.Duration(i%3)*time.Millisecond)
-				if i%5 == 0 && due.stop(id) {
+				due.Start(s, id, time.Duration(i%3)*time.Millisecond)
+				if i%5 == 0 && due.Stop(id) {
 					s.Settle(id, true, nil)
 				}
 			}
@@ -68,7 +68,7 @@ func TestTimersHammer(t *testing.T) {
 	}
 	group.Wait()
 	<-s.all
-	due.close()
+	due.Close()
 	slices.Sort(s.ids)
 	if len(slices.Compact(s.ids)) != n*routines {
 		t.Error("a timer was settled twice")

@@ -1,4 +1,5 @@
-package execution
+// Package timer has the pending sleeps of an isolate.
+package timer
 
 import (
 	"container/heap"
@@ -6,12 +7,26 @@ import (
 	"time"
 )
 
-// timers are an isolate's pending sleeps. Those that are due are settled in
+// Delay is a number of milliseconds as programs give it, as a duration: none
+// below zero, Longest at most.
+func Delay(ms float64) time.Duration {
+	if !(ms > 0) { // not a number is none, too
+		return 0
+	}
+	return time.Duration(min(ms, float64(Longest/time.Millisecond)) * float64(time.Millisecond))
+}
+
+// Longest is the longest delay of a timer (HTML, timer initialization steps, has
+// a signed 32-bit number of milliseconds).
+const Longest = (1<<31 - 1) * time.Millisecond
+
+// Timers are an isolate's pending sleeps. Those that are due are settled in
 // the order of their times, and of their beginning where these are the same
-// (HTML, timer initialization steps): timers of Go each, they would race.
-type timers struct {
+// (HTML, timer initialization steps): timers of Go each, they would race. The
+// zero value has none. It is safe for concurrent use.
+type Timers struct {
 	mu     sync.Mutex
-	iso    settler
+	to     Settler
 	queue  sleepQueue
 	byID   map[uint32]*sleep
 	began  uint64
@@ -19,8 +34,8 @@ type timers struct {
 	closed bool
 }
 
-// A settler is what timers need of an isolate.
-type settler interface {
+// A Settler is what timers need of an isolate.
+type Settler interface {
 	Settle(id uint32, ok bool, message []byte)
 }
 
@@ -32,11 +47,11 @@ type sleep struct {
 	place int // in the queue
 }
 
-// start begins a sleep of an isolate, which is always the same.
-func (t *timers) start(iso settler, id uint32, delay time.Duration) {
+// Start begins a sleep of an isolate, which is always the same.
+func (t *Timers) Start(to Settler, id uint32, delay time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.iso = iso
+	t.to = to
 	if t.byID == nil {
 		t.byID = map[uint32]*sleep{}
 	}
@@ -50,7 +65,7 @@ func (t *timers) start(iso settler, id uint32, delay time.Duration) {
 }
 
 // wind sets the clock to the first sleep's time.
-func (t *timers) wind(delay time.Duration) {
+func (t *Timers) wind(delay time.Duration) {
 	if t.clock == nil {
 		t.clock = time.AfterFunc(delay, t.ring)
 	} else {
@@ -60,7 +75,7 @@ func (t *timers) wind(delay time.Duration) {
 
 // ring settles what is due. A clock that was wound anew may ring once more
 // than there is a reason for.
-func (t *timers) ring() {
+func (t *Timers) ring() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -75,12 +90,12 @@ func (t *timers) ring() {
 		}
 		heap.Pop(&t.queue)
 		delete(t.byID, first.id)
-		t.iso.Settle(first.id, true, nil)
+		t.to.Settle(first.id, true, nil)
 	}
 }
 
-// stop ends a sleep, if the id is of one.
-func (t *timers) stop(id uint32) bool {
+// Stop ends a sleep, if the id is of one.
+func (t *Timers) Stop(id uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.byID[id]
@@ -92,8 +107,8 @@ func (t *timers) stop(id uint32) bool {
 	return true
 }
 
-// close ends all.
-func (t *timers) close() {
+// Close ends all.
+func (t *Timers) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
