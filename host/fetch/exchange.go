@@ -248,8 +248,7 @@ func (x *exchange) answer(response *http.Response, redirected bool) {
 	}
 	b := &body{exchange: x, source: response.Body, length: response.ContentLength, space: make(chan struct{}, 1), ended: make(chan struct{}), full: make(chan struct{})}
 	s.mu.Lock()
-	s.handles++
-	b.handle = s.handles
+	b.handle = s.newHandle()
 	s.bodies[b.handle] = b
 	s.mu.Unlock()
 	if !s.goRun(b.pump) {

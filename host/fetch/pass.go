@@ -114,3 +114,67 @@ func (p *passage) Close() error {
 	})
 	return nil
 }
+
+// Take takes a response's body that nobody is reading out of the session: it is
+// the caller's to read and close. The exchange goes on as long as the session is
+// open.
+//
+// # Errors
+//
+// One for the guest, as operations have, if there is no such body.
+func (s *Session) Take(handle uint32) (source io.ReadCloser, length int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.bodies[handle]
+	if b == nil {
+		return nil, 0, typeError("the body was read to its end, cancelled, or never there")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting {
+		return nil, 0, typeError("the body is being read already")
+	}
+	b.passed = true
+	select {
+	case b.space <- struct{}{}: // so that the pump looks
+	default:
+	}
+	delete(s.bodies, handle)
+	length = -1
+	if b.length > 0 && !b.taken {
+		length = b.length
+	}
+	return &taken{session: s, passage: passage{body: b}}, length, nil
+}
+
+// taken is a body that somebody else reads than the guest or a request.
+type taken struct {
+	session *Session
+	passage passage
+	once    sync.Once
+}
+
+// Read implements io.Reader.
+func (t *taken) Read(buffer []byte) (int, error) {
+	b := t.passage.body
+	select {
+	case <-b.ended:
+	case <-b.exchange.ctx.Done():
+		return 0, b.exchange.explain(b.exchange.ctx.Err())
+	}
+	return t.passage.next(buffer)
+}
+
+// Close implements io.Closer.
+func (t *taken) Close() error {
+	t.once.Do(func() {
+		b := t.passage.body
+		b.exchange.cancel(errAborted)
+		<-b.ended
+		b.source.Close()
+		t.session.mu.Lock()
+		t.session.open--
+		t.session.mu.Unlock()
+	})
+	return nil
+}

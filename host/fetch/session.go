@@ -33,6 +33,10 @@ type Options struct {
 	// Bodies is the last handle of a body that the guest may still know of, from
 	// sessions before this one.
 	Bodies uint32
+	// Handle answers the next handle of a body or socket, where sessions share
+	// their numbers; it is called with the session locked. Nil: they count on
+	// from Bodies.
+	Handle func() uint32
 	// Secret answers the value of a secret that the policy adds to requests;
 	// nil: there are none. Its errors are for the guest to see.
 	Secret func(ctx context.Context, name string) (string, error)
@@ -182,6 +186,15 @@ func (s *Session) Cancel(id uint32) {
 func (s *Session) Bodies() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.handles
+}
+
+// newHandle is the next handle; the lock is held.
+func (s *Session) newHandle() uint32 {
+	if s.options.Handle != nil {
+		return s.options.Handle()
+	}
+	s.handles++
 	return s.handles
 }
 

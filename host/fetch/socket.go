@@ -127,8 +127,7 @@ func (x *exchange) openSocket(conn *websocket.Conn, w *wire, response []byte) {
 	conn.SetReadLimit(MaxSocketMessage)
 	k := &socket{exchange: x, conn: conn, wire: w, space: make(chan struct{}, 1), closer: make(chan struct{})}
 	s.mu.Lock()
-	s.handles++
-	k.handle = s.handles
+	k.handle = s.newHandle()
 	if s.sockets == nil {
 		s.sockets = map[uint32]*socket{}
 	}
