@@ -251,6 +251,9 @@ func (h *host) Call(number uint32, in, out []byte) ([]byte, bool) {
 		name, kind := r.Str(), r.Str()
 		w := op.NewWriter(out)
 		letter := map[string]byte{"": 'm', "json": 'j', "text": 't', "bytes": 'd'}[kind]
+		if kind == "" && strings.HasSuffix(name, ".data") {
+			letter = 'b'
+		}
 		w.U8(letter)
 		w.Str(h.files[name])
 		return w.Message(), true

@@ -32,7 +32,7 @@ const (
 	// Load: a module's source.
 	//
 	//	in:  str name, str type (import attribute, or empty)
-	//	out: u8 kind (m source, c CommonJS, a either: the one that it compiles as, j JSON, t text, d data), bytes
+	//	out: u8 kind (m source, c CommonJS, a either: the one that it compiles as, j JSON, t text, d data as a Uint8Array, b as an ArrayBuffer, w a WebAssembly module), bytes
 	Load Op = 6
 	// Random: cryptographically strong, at most 65536.
 	//

@@ -16,7 +16,7 @@
 /* What the bootstrap wants to be called for; see native.h. */
 typedef enum EventHook {
     ON_START, ON_INVOKE, ON_CELL, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
-    ON_COMMONJS, ON_TICK,
+    ON_COMMONJS, ON_TICK, ON_WASM_MODULE,
     EVENT_HOOKS
 } EventHook;
 

@@ -275,6 +275,17 @@ static int module_check_attributes(JSContext *ctx, void *opaque, JSValueConst at
     return failed ? -1 : 0;
 }
 
+/* A WebAssembly.Module. */
+static JSValue wasm_module(JSContext *ctx, const uint8_t *bytes, size_t length)
+{
+    JSValue content = JS_NewUint8ArrayCopy(ctx, bytes, length);
+    if (JS_IsException(content))
+        return content;
+    JSValue v = JS_Call(ctx, guest.hooks[ON_WASM_MODULE], JS_UNDEFINED, 1, vc(&content));
+    JS_FreeValue(ctx, content);
+    return v;
+}
+
 static JSModuleDef *module_load(JSContext *ctx, const char *name, void *opaque, JSValueConst attributes)
 {
     if (is_internal_name(name)) {
@@ -340,6 +351,12 @@ static JSModuleDef *module_load(JSContext *ctx, const char *name, void *opaque, 
             break;
         case 'd':
             m = module_from_value(ctx, name, JS_NewUint8ArrayCopy(ctx, (uint8_t *)bytes, n));
+            break;
+        case 'b':
+            m = module_from_value(ctx, name, JS_NewArrayBufferCopy(ctx, (uint8_t *)bytes, n));
+            break;
+        case 'w':
+            m = module_from_value(ctx, name, wasm_module(ctx, (uint8_t *)bytes, n));
             break;
         default:
             JS_ThrowInternalError(ctx, "unknown kind of module");

@@ -140,7 +140,7 @@ static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc,
         [ON_START] = "start",     [ON_INVOKE] = "invoke",   [ON_CELL] = "cell",
         [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
         [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
-        [ON_COMMONJS] = "commonjs", [ON_TICK] = "tick",
+        [ON_COMMONJS] = "commonjs", [ON_TICK] = "tick",  [ON_WASM_MODULE] = "wasmModule",
     };
     for (int i = 0; i < EVENT_HOOKS; i++) {
         JSValue f = JS_GetPropertyStr(ctx, argv[0], names[i]);

@@ -5,6 +5,7 @@ import { inspect } from "mayfly:inspect";
 import { runCommonJS } from "mayfly:require";
 import { reportRejection, reportUncaught } from "mayfly:event";
 import { forgetTask } from "mayfly:performance";
+import { moduleFrom } from "mayfly:webassembly";
 import { makeError } from "mayfly:webassembly-types";
 import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, tick, uncaughtError } from "mayfly:process";
 import { forgetTimers } from "mayfly:timers";
@@ -32,6 +33,7 @@ native.setHooks({
     return reportUncaught(error) || uncaughtError(error, false);
   },
   commonjs: runCommonJS,
+  wasmModule: moduleFrom,
   tick,
   beforeExit,
   exit: finish,

@@ -11,7 +11,8 @@ import { coded, invalidArgType, invalidArgValue } from "mayfly:node-errors";
 import { posix } from "mayfly:path";
 import { cwd } from "mayfly:run";
 import { expose } from "mayfly:interface";
-import { ArrayPrototypePush, JSONParse, ReflectApply, StringFromCharCode, StringPrototypeIncludes, StringPrototypeSlice, StringPrototypeStartsWith } from "mayfly:primordials";
+import { moduleFrom } from "mayfly:webassembly";
+import { ArrayPrototypePush, JSONParse, ReflectApply, StringFromCharCode, StringPrototypeIncludes, StringPrototypeSlice, StringPrototypeStartsWith, TypedArrayPrototypeGetBuffer, bytesCopy } from "mayfly:primordials";
 
 // cache has modules by their absolute path, as require.cache shows it.
 const cache = { __proto__: null };
@@ -94,8 +95,13 @@ function requireFile(name, parent) {
       error.message = `${filename}: ${error.message}`;
       throw error;
     }
+  } else if (kind === "w") {
+    exports = moduleFrom(bytesCopy(bytes));
+  } else if (kind === "t") {
+    exports = utf8Decode(bytes);
   } else {
-    exports = kind === "t" ? utf8Decode(bytes) : bytes;
+    const copy = bytesCopy(bytes);
+    exports = kind === "b" ? TypedArrayPrototypeGetBuffer(copy) : copy;
   }
   const module = new Module(filename, parent);
   module.filename = filename;

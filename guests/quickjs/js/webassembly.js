@@ -106,6 +106,9 @@ function moduleOf(record) {
   }
 }
 
+// moduleFrom makes a Module of bytes that nobody else holds.
+export const moduleFrom = (bytes) => moduleOf(compile(bytes));
+
 // Instance.
 
 // resolve reads the imports of a module out of an object, and answers what the
