@@ -45,7 +45,6 @@ type Config struct {
 	KeepVars              bool // those that were set by other means
 	Build                 Build
 	Dev                   Dev
-
 }
 
 // A Bucket is a binding of r2_buckets.

@@ -431,10 +431,14 @@ func (r *reader) assets(v *value, field string) {
 	a := &Assets{}
 	r.config.Assets = a
 	r.members(v, field, readers{
-		"directory":          func(v *value, f string) { r.text(v, f, &a.Directory) },
-		"binding":            func(v *value, f string) { r.binding(v, f, &a.Binding) },
-		"html_handling":      func(v *value, f string) { r.oneOf(v, f, &a.HTMLHandling, "auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none") },
-		"not_found_handling": func(v *value, f string) { r.oneOf(v, f, &a.NotFoundHandling, "single-page-application", "404-page", "none") },
+		"directory": func(v *value, f string) { r.text(v, f, &a.Directory) },
+		"binding":   func(v *value, f string) { r.binding(v, f, &a.Binding) },
+		"html_handling": func(v *value, f string) {
+			r.oneOf(v, f, &a.HTMLHandling, "auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
+		},
+		"not_found_handling": func(v *value, f string) {
+			r.oneOf(v, f, &a.NotFoundHandling, "single-page-application", "404-page", "none")
+		},
 		"run_worker_first": func(v *value, f string) {
 			if _, ok := v.data.([]*value); ok {
 				a.WorkerFirstPatterns = r.texts(v, f)
@@ -452,7 +456,9 @@ func (r *reader) assets(v *value, field string) {
 			r.flag(v, f, &a.WorkerFirst)
 		},
 		"base_path": func(v *value, f string) { r.warn(v.line, f, noEffect) },
-		"exclude":   func(v *value, f string) { r.warn(v.line, f, "it has no effect: write .assetsignore into the directory") },
+		"exclude": func(v *value, f string) {
+			r.warn(v.line, f, "it has no effect: write .assetsignore into the directory")
+		},
 	}, "directory")
 }
 
