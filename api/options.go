@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -59,6 +60,11 @@ type Options struct {
 	// key. nil: there are none.
 	Presign func(ctx context.Context, tenant, method, bucket, key string, expires time.Duration) (string, error)
 	Buckets Buckets // nil: there are none
+	// Ingress finds workers; nil: there are none.
+	Ingress Ingress
+	// ErrorPage answers a request whose worker failed, if it wants to, and says
+	// whether it did. Nil: clients get a problem.
+	ErrorPage func(w http.ResponseWriter, r *http.Request, err error) bool
 
 	// Listen is the address to bind, host:port; empty means 127.0.0.1:8787,
 	// port 0 a free one. An address that is not loopback needs RequireKeys.

@@ -66,6 +66,7 @@ const (
 	internalFault      problemKind = "internal-error"
 	overloaded         problemKind = "overloaded"
 	shuttingDown       problemKind = "shutting-down"
+	workerFailed       problemKind = "worker-failed"
 	problemTypePrefix              = "urn:mayfly:problem:"
 	problemContentType             = "application/problem+json"
 )
@@ -74,6 +75,7 @@ var problemKinds = map[problemKind]struct {
 	status int
 	title  string
 }{
+	workerFailed:      {http.StatusInternalServerError, "The worker failed"},
 	invalidRequest:    {http.StatusBadRequest, "The request is not valid"},
 	invalidJSON:       {http.StatusBadRequest, "The body is not valid JSON"},
 	unauthenticated:   {http.StatusUnauthorized, "A valid API key is needed"},

@@ -184,6 +184,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveArtifactHost(w, r, id)
 		return
 	}
+	if s.options.Ingress != nil && s.serveWorker(w, r) {
+		return
+	}
 	if !s.hosts.allows(r.Host) {
 		s.refuse(w, r, newProblem(forbiddenHost, "%q is not a name of this server; its operator can add it.", r.Host))
 		return

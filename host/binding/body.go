@@ -143,3 +143,52 @@ func encodeChunk(chunk []byte, end bool) []byte {
 	w.Bytes(chunk)
 	return w.Message()
 }
+
+// Take takes a body that nobody is reading out of the session: it is the
+// caller's to read and close, within the binding's limits.
+//
+// # Errors
+//
+// One for the guest if there is no such body.
+func (s *Session) Take(handle uint32) (io.ReadCloser, error) {
+	s.mu.Lock()
+	b := s.bodies[handle]
+	s.mu.Unlock()
+	if b == nil {
+		return nil, typeError("the body was read to its end, cancelled, or never there")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy || b.source == nil {
+		return nil, typeError("the body is being read already")
+	}
+	t := &taken{session: s, bound: b.bound, source: b.source, head: b.head}
+	b.source, b.head = nil, nil
+	s.drop(handle)
+	return t, nil
+}
+
+// taken is a body that somebody else reads than the guest.
+type taken struct {
+	session *Session
+	bound   *bound
+	source  io.ReadCloser
+	head    []byte // read and counted already
+}
+
+// Read implements io.Reader.
+func (t *taken) Read(p []byte) (int, error) {
+	if len(t.head) > 0 {
+		n := copy(p, t.head)
+		t.head = t.head[n:]
+		return n, nil
+	}
+	n, err := t.source.Read(p)
+	if limit := t.session.give(t.bound, n); limit != nil {
+		return 0, limit
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (t *taken) Close() error { return t.source.Close() }

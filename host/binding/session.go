@@ -94,6 +94,23 @@ func NewSession(options Options) *Session {
 	return s
 }
 
+// Add gives the session one more binding: its handle is the next.
+func (s *Session) Add(e Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bound = append(s.bound, &bound{Entry: e})
+}
+
+// lookup is the binding of a handle; nil if there is none.
+func (s *Session) lookup(handle uint32) *bound {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if handle == 0 || handle > uint32(len(s.bound)) {
+		return nil
+	}
+	return s.bound[handle-1]
+}
+
 // Describe is the answer to the operation bindings.
 func (s *Session) Describe(w *op.Writer) {
 	w.U32(uint32(len(s.bound)))
@@ -179,10 +196,10 @@ func (s *Session) startOperation(id uint32, in []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.handle == 0 || m.handle > uint32(len(s.bound)) || s.bound[m.handle-1].Open == nil {
+	b := s.lookup(m.handle)
+	if b == nil || b.Open == nil {
 		return typeError("there is no such binding")
 	}
-	b := s.bound[m.handle-1]
 	if err := s.spend(b); err != nil {
 		return err
 	}

@@ -98,7 +98,9 @@ type Request struct {
 	Body   Body
 	// WebSocket says that the answer may be one.
 	WebSocket bool
-	Caller    *Caller
+	// Redirected says that the URL is not the first that was asked for.
+	Redirected bool
+	Caller     *Caller
 }
 
 // A Response answers a Request.

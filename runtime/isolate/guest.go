@@ -112,6 +112,12 @@ type Port interface {
 	Host() any
 }
 
+// DeliveryID is the ID of a Settlement that is none, but an event that is
+// delivered to a resident while its guest waits in the middle of a turn: the
+// message is the event's kind, a little-endian u32, and its message. What the
+// guest does from then on, until Wait hands over something else, is the event's.
+const DeliveryID = 1<<32 - 1
+
 // A Settlement is the end of an asynchronous operation: its answer, or an
 // error record if OK is false.
 type Settlement struct {

@@ -74,6 +74,12 @@ type Isolate struct {
 	listed   bool          // in the runtime's list of live isolates
 	memory   atomic.Int64  // bytes changed when last measured
 
+	resident *Resident     // nil: a job's
+	turn     atomic.Uint32 // the event of a resident's turn
+	inTurn   atomic.Bool   // one runs
+	began    time.Duration // usage.CPU when the turn, or its event's part of it, began
+	cpuEnd   time.Duration // usage.CPU that the event may reach; 0: no limit
+
 	ending atomic.Pointer[ended] // set from outside of the turn
 	asked  atomic.Bool           // an interrupt that the machine does not know of yet
 
@@ -93,9 +99,18 @@ func (iso *Isolate) Settle(id uint32, ok bool, message []byte) {
 	if _, found := iso.pending[id]; found {
 		delete(iso.pending, id)
 		iso.settled = append(iso.settled, Settlement{id, ok, message})
-		iso.signal()
+		iso.awaken()
 	}
 	iso.mu.Unlock()
+}
+
+// awaken has what has happened be seen. The lock is held.
+func (iso *Isolate) awaken() {
+	if iso.resident != nil {
+		iso.resident.wakeLocked()
+	} else {
+		iso.signal()
+	}
 }
 
 // Forget drops a pending operation: it will not be settled. It reports
@@ -103,6 +118,9 @@ func (iso *Isolate) Settle(id uint32, ok bool, message []byte) {
 func (iso *Isolate) Forget(id uint32) bool {
 	iso.mu.Lock()
 	defer iso.mu.Unlock()
+	if iso.resident != nil {
+		delete(iso.resident.owners, id)
+	}
 	if _, found := iso.pending[id]; found {
 		delete(iso.pending, id)
 		return true
@@ -121,7 +139,7 @@ func (iso *Isolate) Forget(id uint32) bool {
 func (iso *Isolate) End(outcome Outcome, why string) {
 	if iso.ending.CompareAndSwap(nil, &ended{outcome, why}) {
 		iso.mu.Lock()
-		iso.signal()
+		iso.awaken()
 		iso.mu.Unlock()
 	}
 }
@@ -135,9 +153,16 @@ func (iso *Isolate) Unwind(outcome Outcome, why string) {
 // Elapsed is the time since admission.
 func (iso *Isolate) Elapsed() time.Duration { return time.Since(iso.admitted) }
 
-// CPU is the processor time that the event has used so far. It is for host
+// CPU is the processor time that the event has used so far; of a resident, its
+// turn. It is for host
 // functions: on another goroutine than the turn's it is a guess.
-func (iso *Isolate) CPU() time.Duration { return iso.usage.CPU + threadCPU() - iso.segment }
+func (iso *Isolate) CPU() time.Duration {
+	used := iso.usage.CPU + threadCPU() - iso.segment
+	if iso.resident != nil {
+		used -= iso.began
+	}
+	return used
+}
 
 // Context ends with the isolate's event.
 func (iso *Isolate) Context() context.Context { return iso.ctx }
@@ -268,9 +293,21 @@ func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
 		if len(iso.settled) > 0 {
 			s = iso.settled[0]
 			iso.settled = iso.settled[1:]
+			if x := iso.resident; x != nil {
+				iso.account()
+				x.passLocked(x.owners[s.ID])
+				delete(x.owners, s.ID)
+			}
 			iso.mu.Unlock()
 			iso.job.Host.Settled(s.ID)
 			return s, true
+		}
+		if iso.resident != nil {
+			iso.account()
+			if s, more = iso.resident.handOverLocked(); more {
+				iso.mu.Unlock()
+				return s, true
+			}
 		}
 		over := d < 0 && len(iso.pending) == 0
 		wait := iso.waits()
@@ -375,6 +412,9 @@ func (iso *Isolate) Yield() {
 	if l.CPU > 0 && iso.usage.CPU > l.CPU {
 		iso.Unwind(ExceededCPU, "the CPU limit of "+l.CPU.String()+" was reached")
 	}
+	if iso.cpuEnd > 0 && iso.usage.CPU > iso.cpuEnd {
+		iso.resident.overtime()
+	}
 	if l.Wall > 0 && time.Since(iso.admitted) > l.Wall {
 		e := iso.wallEnded()
 		iso.Unwind(e.outcome, e.why)
@@ -444,6 +484,12 @@ func (iso *Isolate) Start(op, id uint32, in []byte) {
 	limit := iso.job.Limits.Operations
 	refused := limit > 0 && len(iso.pending) >= limit
 	iso.pending[id] = struct{}{}
+	if x := iso.resident; x != nil {
+		if x.owners == nil {
+			x.owners = map[uint32]uint32{}
+		}
+		x.owners[id] = iso.turn.Load()
+	}
 	iso.mu.Unlock()
 	if refused {
 		iso.Settle(id, false, iso.job.Host.Refuse(limit))

@@ -95,6 +95,12 @@ func (iso *Isolate) Aside(work func()) {
 				iso.Unwind(ExceededCPU, "the CPU limit of "+limit.String()+" was reached")
 			}
 		}
+		if end := iso.cpuEnd; end > 0 {
+			if so := clock(); !done.Load() && iso.usage.CPU+so > end {
+				iso.usage.CPU += so
+				iso.Unwind(ExceededCPU, "the CPU limit was reached")
+			}
+		}
 		if err := iso.rest(time.Now().Add(asideCheck)); err != nil {
 			panic(engine.Stop{Cause: err})
 		}

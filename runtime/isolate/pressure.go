@@ -1,6 +1,7 @@
 package isolate
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -100,6 +101,11 @@ func (p *pressure) shed() {
 		if iso.ending.Load() == nil && (largest == nil || iso.memory.Load() > largest.memory.Load()) {
 			largest = iso
 		}
+	}
+	if largest != nil && largest.resident != nil && !largest.inTurn.Load() {
+		// What rests can be put away in place of being ended.
+		go largest.resident.Park(context.Background())
+		return
 	}
 	if largest != nil {
 		largest.End(LoadShed, "the server is short of memory, and this execution uses the most")

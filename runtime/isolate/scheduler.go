@@ -237,6 +237,15 @@ func (s *scheduler) end(p *processor, name string, used time.Duration) {
 	s.mu.Unlock()
 }
 
+// leaveLive ends an isolate that holds no processor.
+func (s *scheduler) leaveLive(name string) {
+	s.mu.Lock()
+	if t := s.tenants[name]; t != nil {
+		s.endLocked(t)
+	}
+	s.mu.Unlock()
+}
+
 func (s *scheduler) endLocked(t *tenant) {
 	t.live--
 	s.live--

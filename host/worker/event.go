@@ -1,0 +1,315 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"mayfly/host/fetch"
+	"mayfly/host/op"
+	"mayfly/host/rpc"
+	"mayfly/runtime/isolate"
+)
+
+// Kinds of dispatched events, as the event numbers them.
+const (
+	dispatchFetch     = 1
+	dispatchCall      = 2
+	dispatchScheduled = 3
+	dispatchTail      = 4
+	dispatchAbort     = 5
+	dispatchRelease   = 6
+	dispatchEnd       = 7
+)
+
+// An event is one request, call, time or batch of traces that an instance
+// serves: from its delivery to when nothing of it is left.
+type event struct {
+	id     uint32
+	kind   uint8
+	in     *instance
+	caller rpc.Caller // of what it asks for itself
+	limits Limits
+	trace  Trace
+	begun  time.Time
+
+	answers chan outcome // capacity 1: the one answer
+
+	// Under the instance's lock.
+	operations map[uint32]func()   // under way: how to stop each; nil: in the usual way
+	held       map[uint32]struct{} // stubs
+	handles    map[uint32]struct{} // bodies, pipes, sockets
+	answered   bool
+	said       bool // that it is done
+	holds      int  // bodies that are passed on and not yet read
+	over       bool
+	wall       *time.Timer
+	logged     int
+	spent      int // subrequests besides those of the network
+
+	mu      sync.Mutex
+	network *fetch.Session
+}
+
+// An outcome answers an event: a response, a value, or why there is none.
+type outcome struct {
+	response *rpc.Response
+	value    rpc.Value
+	err      error
+}
+
+// begin makes an event of an instance. Nil if that is over.
+func (in *instance) begin(kind uint8, caller *rpc.Caller, limits Limits) *event {
+	e := &event{
+		kind: kind, in: in, limits: limits, begun: time.Now(), answers: make(chan outcome, 1),
+		operations: map[uint32]func(){}, held: map[uint32]struct{}{}, handles: map[uint32]struct{}{},
+	}
+	e.caller.Tenant = in.worker.def.Tenant
+	if caller != nil {
+		e.caller.Depth = caller.Depth + 1
+	}
+	e.trace = Trace{
+		Timestamp: e.begun.UnixMilli(), Logs: []TraceLog{}, Exceptions: []TraceException{}, Script: in.worker.def.Name,
+		Tenant: in.worker.def.Tenant, Parent: in.worker.def.Parent, ID: in.worker.def.ID, Dynamic: in.worker.def.Parent != "",
+	}
+	if v := in.worker.def.Version; v != "" {
+		e.trace.Version = &TraceVersion{v}
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.over {
+		return nil
+	}
+	in.last++
+	if in.last == 0 { // 0 is nobody's
+		in.last++
+	}
+	e.id = in.last
+	in.events[e.id] = e
+	in.load.Add(1)
+	if limits.Wall > 0 {
+		e.wall = time.AfterFunc(limits.Wall, func() { e.exceed(isolate.ExceededWallTime) })
+	}
+	return e
+}
+
+// deliver gives the event to the guest.
+func (e *event) deliver(kind uint8, message []byte) {
+	w := op.NewWriter(make([]byte, 0, len(message)+16))
+	w.U32(e.id)
+	w.U8(kind)
+	w.Bytes(message)
+	e.in.resident.Deliver(isolate.Delivery{Event: e.id, Kind: uint32(op.EventDispatch), Message: w.Message(), CPU: e.limits.CPU})
+}
+
+// wait is the event's answer. Where nobody waits any more the guest is told, and
+// goes on as long as it may.
+func (e *event) wait(ctx context.Context) (outcome, error) {
+	select {
+	case a := <-e.answers:
+		return a, a.err
+	case <-ctx.Done():
+	}
+	e.abandon()
+	select {
+	case a := <-e.answers: // it came at the same time
+		a.discard()
+	default:
+	}
+	return outcome{}, context.Cause(ctx)
+}
+
+func (a *outcome) discard() {
+	if a.response != nil {
+		a.response.Body.Discard()
+		if a.response.Socket != nil {
+			a.response.Socket.Abort()
+		}
+	}
+	a.value.Release()
+}
+
+// abandon says that nobody waits for the event any more.
+func (e *event) abandon() {
+	w := op.NewWriter(nil)
+	w.Str("The client has disconnected.")
+	e.deliver(dispatchAbort, w.Message())
+	e.linger()
+}
+
+// linger bounds what may still be done when nobody waits.
+func (e *event) linger() {
+	e.in.mu.Lock()
+	defer e.in.mu.Unlock()
+	if !e.over && e.wall == nil {
+		e.wall = time.AfterFunc(afterwards, func() { e.exceed(isolate.Canceled) })
+	}
+}
+
+// give is the event's one answer.
+func (e *event) give(a outcome) bool {
+	e.in.mu.Lock()
+	if e.answered {
+		e.in.mu.Unlock()
+		return false
+	}
+	e.answered = true
+	e.in.mu.Unlock()
+	e.answers <- a
+	return true
+}
+
+// exceed ends the event by a limit; the isolate goes on.
+func (e *event) exceed(o isolate.Outcome) {
+	e.finish(o, &OutcomeError{Outcome: o})
+	e.deliver(dispatchEnd, nil)
+}
+
+// ended ends the event with the isolate's own end.
+func (e *event) ended(report isolate.Report) {
+	err := reportError(report)
+	if report.Outcome == isolate.InternalError {
+		err = e.in.service.internal(e.in.worker, report)
+	}
+	e.finish(report.Outcome, err)
+}
+
+// done is what the guest says of an event that has nothing left to do.
+func (in *instance) done(id uint32) {
+	in.mu.Lock()
+	e := in.events[id]
+	if e == nil {
+		in.mu.Unlock()
+		return
+	}
+	e.said = true
+	waits := e.holds > 0
+	answered := e.answered
+	in.mu.Unlock()
+	if !answered {
+		e.end(isolate.Canceled, &op.ErrorRecord{Name: "Error", Message: "The Worker's event ended without an answer."}, true)
+	} else if !waits {
+		e.end("", nil, true)
+	}
+}
+
+// hold keeps the event from ending until release is called: a body of its
+// network is being read.
+func (e *event) hold() (release func()) {
+	e.in.mu.Lock()
+	e.holds++
+	e.in.mu.Unlock()
+	return e.unhold
+}
+
+func (e *event) unhold() {
+	e.in.mu.Lock()
+	e.holds--
+	over := e.said && e.holds == 0
+	e.in.mu.Unlock()
+	if over {
+		e.finish("", nil)
+	}
+}
+
+// finish ends the event. An empty outcome is what the event itself came to; err
+// answers whoever still waits.
+func (e *event) finish(o isolate.Outcome, err error) { e.end(o, err, false) }
+
+// end is finish; inTurn says that the guest waits for it.
+func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
+	in := e.in
+	in.mu.Lock()
+	if e.over {
+		in.mu.Unlock()
+		return
+	}
+	e.over = true
+	delete(in.events, e.id)
+	if e.wall != nil {
+		e.wall.Stop()
+	}
+	operations := e.operations
+	for id := range operations {
+		delete(in.owners, id)
+	}
+	e.operations = nil
+	var targets []rpc.Target
+	for h := range e.held {
+		if s := in.stubs[h]; s != nil {
+			targets = append(targets, s.target)
+			delete(in.stubs, h)
+		}
+	}
+	var bodies []bodyHandle
+	for h := range e.handles {
+		bodies = append(bodies, in.bodies[h])
+		delete(in.bodies, h)
+	}
+	for id, x := range in.exports {
+		if x.event == e {
+			delete(in.exports, id)
+		}
+	}
+	bindings := in.bindings
+	network := e.network
+	in.mu.Unlock()
+
+	for id, stop := range operations {
+		in.iso.Forget(id)
+		if stop != nil {
+			stop()
+		}
+		in.drop(e, bindings, id)
+	}
+	if err != nil {
+		e.give(outcome{err: err})
+	}
+	for _, b := range bodies {
+		b.abort()
+	}
+	for _, t := range targets {
+		t.Release()
+	}
+	if network != nil {
+		usage := network.Usage()
+		e.trace.Subrequests += usage.Subrequests
+		if o == "" && network.LimitHit() && len(e.trace.Exceptions) > 0 {
+			o = isolate.ExceededSubrequests
+		}
+		go network.Close() // it waits for what is under way
+	}
+	e.trace.Subrequests += e.spent
+	usage := in.resident.Finish(e.id, inTurn)
+	if o == "" {
+		o = isolate.OK
+		if len(e.trace.Exceptions) > 0 {
+			o = isolate.Exception
+		}
+	}
+	e.trace.Outcome = o
+	e.trace.CPU, e.trace.Wall = usage.CPU, time.Since(e.begun)
+	e.trace.CPUTime, e.trace.WallTime = milliseconds(usage.CPU), milliseconds(e.trace.Wall)
+	in.load.Add(-1)
+	in.service.traced(in.worker, &e.trace)
+	in.worker.settled(in)
+}
+
+// milliseconds are those of a duration, in whole tenths.
+func milliseconds(d time.Duration) float64 {
+	return float64(d/(100*time.Microsecond)) / 10
+}
+
+func (b bodyHandle) abort() {
+	switch {
+	case b.readable != nil:
+		b.readable.Cancel(nil)
+	case b.writable != nil:
+		b.writable.End(errEventOver)
+	case b.socket != nil:
+		b.socket.Abort()
+	}
+}
+
+var errEventOver = errors.New("the Worker's event ended before its body did")

@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"mayfly/host/op"
+)
+
+// callLoader answers the operations of a loader.
+func (in *instance) callLoader(o op.Op, r *op.Reader, w *op.Writer) error {
+	return wireError("%s is not offered here", o)
+}
+
+// loopback is the operation of that name: an entrypoint of the worker itself.
+func (in *instance) loopback(r *op.Reader, w *op.Writer) error {
+	e := in.turn()
+	if e == nil {
+		return errGlobalScope
+	}
+	name := r.Str()
+	props, err := in.readValue(e, r)
+	if err == nil {
+		err = r.Done()
+	}
+	if err != nil {
+		return err
+	}
+	handle, err := in.addStub(in.worker.Entrypoint(name, props, Limits{}), nil)
+	if err == nil {
+		w.U32(handle)
+	}
+	return err
+}
+
+// bundle is the operation of that name.
+func (e *event) bundle(id uint32, _ []byte) {
+	e.in.fail1(id, wireError("this server makes no bundles"))
+}

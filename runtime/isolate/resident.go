@@ -1,0 +1,645 @@
+package isolate
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"mayfly/runtime/engine"
+	"mayfly/runtime/snapshot"
+)
+
+// A ResidentHost is the Host of a resident.
+type ResidentHost interface {
+	Host
+	// Refused says that the delivery of an event was not admitted, by an
+	// [*OverloadError].
+	Refused(event uint32, err error)
+	// Exceeded says that an event has used more processor time than it may, and
+	// that the guest was interrupted for it. The resident goes on.
+	Exceeded(event uint32)
+	// Rested says that there is nothing to do now; pending, that operations are
+	// under way. It is called between turns, on their goroutine: it must not
+	// block.
+	Rested(pending bool)
+	// Ended says that the resident is over, by itself or by Close: once, after
+	// its last turn.
+	Ended(report Report)
+}
+
+// Residence is what a resident is made of.
+type Residence struct {
+	Program    *Program
+	Host       ResidentHost
+	Tenant     string
+	Memory     int64  // as Limits has it
+	Operations int    // as Limits has it
+	From       *State // where it starts: the warm image if nil. It has to stay open until the resident has ended
+	Fork       bool   // as Job has it
+}
+
+// A Delivery is an event for a resident.
+type Delivery struct {
+	Event   uint32        // whose turns it begins; 0: nobody's
+	Kind    uint32        // as the guest numbers events
+	Message []byte        // the resident's from then on
+	CPU     time.Duration // that all turns of Event may use together, told with the first; 0: no limit
+}
+
+// A Resident is an isolate that lives on between events, of which any number may
+// be under way. It has no goroutine, thread or processor while there is nothing
+// to do, and may be parked then: its slot is given up, and taken again with what
+// it had changed when there is. It is safe for concurrent use.
+//
+// Operations belong to the event in whose turn they began, and their settlements
+// are turns of it.
+type Resident struct {
+	iso       *Isolate
+	residence Residence
+
+	// What follows is under the isolate's lock.
+	inbox    []Delivery
+	tasks    []func(p *processor) // run between two turns
+	running  bool                 // a goroutine is there, or about to be
+	closing  *ended               // it ends as soon as no turn runs
+	over     bool
+	report   Report
+	state    *State // what it left when it was parked
+	admitted bool   // the scheduler counts it
+	events   map[uint32]*account
+	owners   map[uint32]uint32 // of pending operations
+	last     bool              // the last turn was a settlement: a delivery has precedence
+
+	exceeded []uint32 // events past their limit in the turn under way
+}
+
+// An account is what an event has used.
+type account struct {
+	used, limit time.Duration
+	told        bool // that it exceeded its limit
+}
+
+// Reside makes a resident. It costs next to nothing until the first delivery.
+func (r *Runtime) Reside(residence Residence) *Resident {
+	x := &Resident{residence: residence}
+	job := &Job{
+		Program: residence.Program, Host: residence.Host, Tenant: residence.Tenant, From: residence.From, Fork: residence.Fork,
+		Limits: Limits{Memory: residence.Memory, Operations: residence.Operations},
+	}
+	x.iso = &Isolate{rt: r, job: job, ctx: context.Background(), resident: x}
+	return x
+}
+
+// Isolate is the resident's isolate, for its host.
+func (x *Resident) Isolate() *Isolate { return x.iso }
+
+// Deliver queues an event's delivery, and does not wait. What is delivered to a
+// resident that is over is lost.
+func (x *Resident) Deliver(d Delivery) {
+	x.iso.mu.Lock()
+	defer x.iso.mu.Unlock()
+	if x.over || x.closing != nil {
+		return
+	}
+	if d.Event != 0 {
+		if x.events == nil {
+			x.events = map[uint32]*account{}
+		}
+		if x.events[d.Event] == nil {
+			x.events[d.Event] = &account{limit: d.CPU}
+		}
+	}
+	x.inbox = append(x.inbox, d)
+	x.wakeLocked()
+}
+
+// wakeLocked sees to it that what there is to do is done. The lock is held.
+func (x *Resident) wakeLocked() {
+	if x.running {
+		x.iso.signal() // it may wait in the middle of a turn
+		return
+	}
+	if !x.over {
+		x.running = true
+		go x.run()
+	}
+}
+
+// Turn is the event whose turn runs; 0 if it is nobody's.
+func (iso *Isolate) Turn() uint32 { return iso.turn.Load() }
+
+// Usage is what an event has used so far.
+func (x *Resident) Usage(event uint32) Usage {
+	x.iso.mu.Lock()
+	defer x.iso.mu.Unlock()
+	return x.usageLocked(event)
+}
+
+func (x *Resident) usageLocked(event uint32) Usage {
+	u := Usage{Memory: x.iso.memory.Load()}
+	if a := x.events[event]; a != nil {
+		u.CPU = a.used
+	}
+	return u
+}
+
+// Finish forgets an event, and is what it has used. inTurn says that the caller
+// is the host in the middle of a turn: where that is the event's, what it has
+// used until now counts.
+func (x *Resident) Finish(event uint32, inTurn bool) Usage {
+	x.iso.mu.Lock()
+	defer x.iso.mu.Unlock()
+	u := x.usageLocked(event)
+	if inTurn && x.iso.turn.Load() == event {
+		u.CPU += x.iso.usage.CPU - x.iso.began + threadCPU() - x.iso.segment
+	}
+	delete(x.events, event)
+	return u
+}
+
+// errResidentOver is what Keep and Park fail with when there is nothing left.
+var errResidentOver = errors.New("isolate: the resident is over")
+
+// between has f run between two turns, on a processor, and waits for it. f is
+// called without the lock.
+func (x *Resident) between(ctx context.Context, f func(p *processor) error) error {
+	done := make(chan error, 1)
+	x.iso.mu.Lock()
+	if x.over || x.closing != nil {
+		x.iso.mu.Unlock()
+		return errResidentOver
+	}
+	x.tasks = append(x.tasks, func(p *processor) {
+		if p == nil {
+			done <- errResidentOver
+			return
+		}
+		done <- f(p)
+	})
+	x.wakeLocked()
+	x.iso.mu.Unlock()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Keep makes a state of what the resident has changed: jobs and other residents
+// may start from it. It is the caller's to close.
+func (x *Resident) Keep(ctx context.Context) (state *State, err error) {
+	err = x.between(ctx, func(*processor) error {
+		var err error
+		switch {
+		case x.iso.slot != nil:
+			state, err = x.residence.Program.keep(x.iso.slot)
+		case x.state != nil:
+			state = x.state.Retain()
+		case x.residence.From != nil:
+			state = x.residence.From.Retain()
+		}
+		if err == nil && state == nil {
+			err = stateError("keep", ErrStateClosed)
+		}
+		return err
+	})
+	return state, err
+}
+
+// Park gives the resident's slot up, keeping what it has changed. Operations may
+// be under way: when one settles the resident goes on.
+func (x *Resident) Park(ctx context.Context) error {
+	return x.between(ctx, func(p *processor) error {
+		if x.iso.slot == nil {
+			return nil
+		}
+		x.iso.mu.Lock()
+		busy := len(x.inbox) > 0 || len(x.iso.settled) > 0
+		x.iso.mu.Unlock()
+		if busy {
+			return nil // it would have to come back at once
+		}
+		state, err := x.residence.Program.keep(x.iso.slot)
+		if err != nil {
+			return err
+		}
+		x.iso.mu.Lock()
+		old := x.state
+		x.state = state
+		x.iso.mu.Unlock()
+		x.giveSlot(p, false)
+		if old != nil {
+			return old.Close()
+		}
+		return nil
+	})
+}
+
+// Held is what the resident holds now: a slot or not, and how many bytes of
+// memory of its own that nobody shares for certain.
+func (x *Resident) Held() (slot bool, bytes int64) {
+	x.iso.mu.Lock()
+	defer x.iso.mu.Unlock()
+	if x.iso.slot != nil {
+		return true, x.iso.memory.Load()
+	}
+	if x.state != nil {
+		return false, x.state.Resident()
+	}
+	return false, 0
+}
+
+// Close ends the resident as soon as no turn runs: with OK the turn under way
+// comes to its own end, with another outcome it is stopped. What waits is
+// dropped. Ended is called for it, on another goroutine or later in this turn.
+func (x *Resident) Close(outcome Outcome, why string) {
+	x.iso.mu.Lock()
+	defer x.iso.mu.Unlock()
+	if x.over || x.closing != nil {
+		return
+	}
+	x.closing = &ended{outcome, why}
+	if outcome != OK {
+		x.iso.ending.CompareAndSwap(nil, x.closing)
+	}
+	if !x.running && x.iso.slot == nil {
+		// There is nothing to put back.
+		x.running = true
+		go x.finish(nil, nil)
+		return
+	}
+	x.wakeLocked()
+}
+
+// run does what there is to do, on a processor, until there is nothing.
+func (x *Resident) run() {
+	iso := x.iso
+	iso.mu.Lock()
+	fresh := !x.admitted && x.closing == nil && len(x.inbox) > 0
+	iso.mu.Unlock()
+	if fresh {
+		if err := iso.rt.admit(iso); err != nil {
+			x.refuse(err)
+			return
+		}
+		iso.mu.Lock()
+		x.admitted = true
+		iso.mu.Unlock()
+	} else {
+		iso.proc, _ = iso.rt.scheduler.acquire(context.Background(), iso.job.Tenant, false)
+	}
+	err := x.turns()
+	if err == nil {
+		return
+	}
+	if err == errFinished {
+		err = nil
+	}
+	x.finish(iso.proc, err)
+}
+
+// errFinished ends turns of a resident that is closed and came to rest.
+var errFinished = errors.New("finished")
+
+// refuse tells of deliveries that were not admitted.
+func (x *Resident) refuse(err error) {
+	x.iso.mu.Lock()
+	inbox, tasks := x.inbox, x.tasks
+	x.inbox, x.tasks = nil, nil
+	closing := x.closing != nil
+	for _, d := range inbox {
+		delete(x.events, d.Event)
+	}
+	if !closing {
+		x.running = false
+	}
+	x.iso.mu.Unlock()
+	for _, f := range tasks {
+		f(nil)
+	}
+	for _, d := range inbox {
+		x.residence.Host.Refused(d.Event, err)
+	}
+	if closing {
+		if x.iso.slot != nil { // only a processor can put it back
+			x.iso.slot.close()
+			x.iso.slot = nil
+		}
+		x.finish(nil, nil)
+	}
+}
+
+// turns runs turns until there is nothing to do: then it has given the processor
+// back, and is nil. Any other error ends the resident.
+func (x *Resident) turns() (err error) {
+	iso := x.iso
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer func() {
+		if p := recover(); p != nil {
+			err = &engine.HostPanic{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	iso.admitted = time.Now()
+	iso.segment = threadCPU()
+	host := x.residence.Host
+	for {
+		if e := iso.ending.Load(); e != nil {
+			return e
+		}
+		iso.mu.Lock()
+		if len(x.tasks) > 0 {
+			tasks := x.tasks
+			x.tasks = nil
+			iso.mu.Unlock()
+			for _, f := range tasks {
+				f(iso.proc)
+			}
+			continue
+		}
+		if x.closing != nil {
+			iso.mu.Unlock()
+			return errFinished
+		}
+		s, d, what := x.nextLocked()
+		if what == nothing {
+			pending := len(iso.pending) > 0
+			x.restLocked(pending)
+			iso.mu.Unlock()
+			host.Rested(pending)
+			return nil
+		}
+		iso.mu.Unlock()
+		if iso.slot == nil {
+			if err := x.takeSlot(); err != nil {
+				return err
+			}
+		}
+		if what == settlement {
+			host.Settled(s.ID)
+			_, err = iso.slot.machine.Settle(s.ID, s.OK, s.Message)
+		} else {
+			_, err = iso.slot.machine.Event(d.Kind, d.Message)
+		}
+		iso.account()
+		x.charge()
+		if err != nil {
+			return err
+		}
+		if iso.usage.CPU-iso.charged > iso.rt.config.Quantum && iso.rt.scheduler.contended.Load() > 0 {
+			runtime.UnlockOSThread()
+			iso.proc = iso.rt.scheduler.turnover(iso.proc, iso.job.Tenant, iso.uncharged())
+			runtime.LockOSThread()
+			iso.segment = threadCPU()
+		}
+	}
+}
+
+const (
+	nothing = iota
+	settlement
+	delivery
+)
+
+// nextLocked is what is to be done next, in the name of whose event that is. The
+// lock is held.
+func (x *Resident) nextLocked() (s Settlement, d Delivery, what int) {
+	iso := x.iso
+	event := uint32(0)
+	switch {
+	case len(iso.settled) > 0 && (!x.last || len(x.inbox) == 0):
+		s = iso.settled[0]
+		iso.settled = iso.settled[1:]
+		event = x.owners[s.ID]
+		delete(x.owners, s.ID)
+		what = settlement
+	case len(x.inbox) > 0:
+		d = x.inbox[0]
+		x.inbox[0] = Delivery{}
+		x.inbox = x.inbox[1:]
+		event = d.Event
+		what = delivery
+	default:
+		return s, d, nothing
+	}
+	x.last = what == settlement
+	x.beginLocked(event)
+	return s, d, what
+}
+
+// beginLocked begins a turn, or a part of one, of an event. The lock is held.
+func (x *Resident) beginLocked(event uint32) {
+	iso := x.iso
+	iso.turn.Store(event)
+	iso.inTurn.Store(true)
+	iso.began = iso.usage.CPU
+	iso.cpuEnd = 0
+	if a := x.events[event]; a != nil && a.limit > 0 {
+		iso.cpuEnd = max(iso.usage.CPU+a.limit-a.used, 1)
+	}
+}
+
+// charge ends a turn, or a part of one: its event is told what it has used. It
+// runs on the goroutine of the turn.
+func (x *Resident) charge() {
+	iso := x.iso
+	iso.mu.Lock()
+	event := iso.turn.Load()
+	if a := x.events[event]; a != nil {
+		a.used += iso.usage.CPU - iso.began
+	}
+	iso.began = iso.usage.CPU
+	iso.turn.Store(0)
+	iso.inTurn.Store(false)
+	exceeded := x.exceeded
+	x.exceeded = nil
+	iso.mu.Unlock()
+	for _, event := range exceeded {
+		x.residence.Host.Exceeded(event)
+	}
+}
+
+// cpuGrace is the processor time that an interrupted event has to end.
+const cpuGrace = 50 * time.Millisecond
+
+// overtime handles an event that is past its limit of processor time, in the
+// middle of its turn: the guest is asked to end it, once, where it can be asked.
+func (x *Resident) overtime() {
+	iso := x.iso
+	event := iso.turn.Load()
+	iso.mu.Lock()
+	a := x.events[event]
+	ask := a != nil && !a.told
+	var limit time.Duration
+	if a != nil {
+		limit = a.limit
+		a.told = true
+	}
+	if ask {
+		x.exceeded = append(x.exceeded, event)
+	}
+	iso.mu.Unlock()
+	if m, ok := iso.slot.machine.(Interrupter); ok && ask {
+		iso.cpuEnd = iso.usage.CPU + cpuGrace
+		if err := m.Interrupt(); err != nil {
+			panic(engine.Stop{Cause: err})
+		}
+		return
+	}
+	iso.Unwind(ExceededCPU, "the CPU limit of "+limit.String()+" was reached")
+}
+
+// restLocked gives the processor back: nothing is to be done. The lock is held.
+func (x *Resident) restLocked(pending bool) {
+	iso := x.iso
+	x.running = false
+	if iso.slot != nil && (!iso.listed || iso.usage.CPU-iso.measured > restInterval) && iso.usage.CPU-iso.measured > restInterval {
+		iso.measure()
+		if !iso.listed {
+			iso.listed = true
+			iso.rt.pressure.add(iso)
+		}
+	}
+	if x.admitted && !pending {
+		x.admitted = false
+		iso.rt.scheduler.end(iso.proc, iso.job.Tenant, iso.uncharged())
+	} else {
+		iso.rt.scheduler.release(iso.proc, iso.job.Tenant, iso.uncharged())
+	}
+	iso.proc = nil
+}
+
+// takeSlot takes a clean slot, and has the resident go on in it.
+func (x *Resident) takeSlot() error {
+	iso := x.iso
+	s, err := iso.proc.take(iso.job.Program)
+	if err != nil {
+		return err
+	}
+	iso.mu.Lock()
+	iso.slot = s
+	iso.mu.Unlock()
+	s.instance.SetData(Port(iso))
+	from, fork := x.state, false
+	if from == nil {
+		from, fork = x.residence.From, x.residence.Fork
+	}
+	iso.job.From = from
+	if from != nil {
+		var d *snapshot.Delta
+		var done func()
+		if d, done, err = from.use(); err == nil {
+			if err = iso.job.Program.fits(d); err == nil {
+				err = s.resume(d)
+			}
+			done()
+		}
+		if err != nil {
+			return stateError("start from", err)
+		}
+	}
+	return s.machine.Begin(Life{Seed: iso.proc.random.Uint64(), MemoryBytes: iso.room(), Resumed: from != nil && !fork})
+}
+
+// giveSlot puts the slot back, clean, or discards it.
+func (x *Resident) giveSlot(p *processor, broken bool) {
+	iso := x.iso
+	s := iso.slot
+	if s == nil {
+		return
+	}
+	iso.mu.Lock()
+	iso.slot = nil
+	iso.mu.Unlock()
+	if iso.listed {
+		iso.listed = false
+		iso.rt.pressure.remove(iso)
+	}
+	s.instance.SetData(nil)
+	s.runs++
+	if broken || p == nil || s.runs >= iso.rt.config.SlotRuns || s.instance.StackBytes() > keepStack {
+		s.close()
+		return
+	}
+	n, err := s.reset()
+	iso.usage.Memory = max(iso.usage.Memory, n)
+	if err != nil {
+		s.close()
+		return
+	}
+	p.give(iso.job.Program, s)
+}
+
+// finish ends the resident: p is the processor that it holds, or nil.
+func (x *Resident) finish(p *processor, err error) {
+	iso := x.iso
+	if iso.inTurn.Load() {
+		iso.account()
+		x.charge()
+	}
+	var e *ended
+	broken := err != nil && (!errors.As(err, &e) || errors.As(err, new(engine.Stop)))
+	x.giveSlot(p, broken)
+	iso.proc = nil
+	switch {
+	case p != nil && x.admitted:
+		iso.rt.scheduler.end(p, iso.job.Tenant, iso.uncharged())
+	case p != nil:
+		iso.rt.scheduler.release(p, iso.job.Tenant, iso.uncharged())
+	case x.admitted:
+		iso.rt.scheduler.leaveLive(iso.job.Tenant)
+	}
+	iso.uninterrupt()
+	iso.mu.Lock()
+	if err == nil && x.closing != nil && x.closing.outcome != OK {
+		err = x.closing
+	}
+	x.over = true
+	x.inbox = nil
+	tasks := x.tasks
+	x.tasks = nil
+	state := x.state
+	x.state = nil
+	iso.pending, iso.settled = nil, nil
+	x.owners = nil
+	iso.mu.Unlock()
+	for _, f := range tasks {
+		f(nil)
+	}
+	if state != nil {
+		_ = state.Close()
+	}
+	report := Report{Outcome: OK, Usage: iso.usage}
+	if err != nil {
+		report.Outcome, report.Err = classify(err), err
+	}
+	x.residence.Host.Ended(report)
+}
+
+// handOver is the next delivery for a guest that waits in the middle of its
+// turn. The lock is held.
+func (x *Resident) handOverLocked() (s Settlement, ok bool) {
+	if len(x.inbox) == 0 {
+		return s, false
+	}
+	d := x.inbox[0]
+	x.inbox[0] = Delivery{}
+	x.inbox = x.inbox[1:]
+	message := make([]byte, 0, 4+len(d.Message))
+	message = append(message, byte(d.Kind), byte(d.Kind>>8), byte(d.Kind>>16), byte(d.Kind>>24))
+	x.passLocked(d.Event)
+	return Settlement{ID: DeliveryID, OK: true, Message: append(message, d.Message...)}, true
+}
+
+// passLocked makes the rest of the turn one of another event. The lock is held;
+// it runs on the goroutine of the turn.
+func (x *Resident) passLocked(event uint32) {
+	iso := x.iso
+	if a := x.events[iso.turn.Load()]; a != nil {
+		a.used += iso.usage.CPU - iso.began
+	}
+	x.beginLocked(event)
+}
