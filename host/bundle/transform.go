@@ -42,11 +42,16 @@ type Error struct {
 	File    string
 	Line    int // from 1
 	Column  int // from 1, in bytes
+	Length  int // of what is wrong, in bytes; 0: not known
 	Text    string
-	Excerpt string // the line
+	Excerpt string   // the line
+	Notes   []string // more that helps
 }
 
 func (e *Error) Error() string {
+	if e.File == "" {
+		return e.Text
+	}
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Text)
 }
 
