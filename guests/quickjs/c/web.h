@@ -43,6 +43,10 @@
 #include "clone.h"
 #define WEB_CLONE
 #endif
+#if __has_include("value.h")
+#include "value.h"
+#define WEB_VALUE
+#endif
 
 static int web_init(JSContext *ctx, JSValueConst global, JSValueConst native)
 {
@@ -68,6 +72,9 @@ static int web_init(JSContext *ctx, JSValueConst global, JSValueConst native)
 #endif
 #ifdef WEB_CLONE
         clone_init,
+#endif
+#ifdef WEB_VALUE
+        value_init,
 #endif
         NULL,
     };

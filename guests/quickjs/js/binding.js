@@ -3,7 +3,7 @@
 // holds for one execution; a session's objects look theirs up again.
 //
 // The host's packages below host/binding describe the messages of the methods.
-import { Error, TypeError, Uint8Array } from "mayfly:intrinsics";
+import { Error, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start, utf8Decode } from "mayfly:host";
 import { BINDING, BINDINGS, BODY_WRITE } from "mayfly:op.gen";
@@ -12,7 +12,7 @@ import { bytesOf } from "mayfly:crypto";
 import { blobBytes, isBlob } from "mayfly:blob";
 import { isReadableStream } from "mayfly:streams";
 import {
-  JSONParse, ObjectDefineProperty, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, bytesSubarray, newPromise,
+  JSONParse, ObjectDefineProperty, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, WeakMapPrototypeSet, bytesSubarray, newPromise,
 } from "mayfly:primordials";
 
 const none = new Uint8Array(0);
@@ -22,6 +22,12 @@ const none = new Uint8Array(0);
 const INLINE = 256 * 1024;
 
 // ---- which bindings there are
+
+// What a binding's object was made of, by the object.
+const references = new WeakMap();
+
+// referenceOf answers the reference of a binding, or undefined of other objects.
+export const referenceOf = (object) => WeakMapPrototypeGet(references, object);
 
 // Name → { kind, handle, value, object } of the execution; undefined until it is
 // asked for.
@@ -73,9 +79,29 @@ export function bindingOf(name) {
   if (before !== undefined && before.kind === b.kind && before.value === b.value) return b.object = before.object;
   const make = makers[b.kind];
   if (make === undefined) return undefined;
-  b.object = make({ __proto__: null, name, kind: b.kind, epoch, handle: b.handle }, b.value);
+  const reference = { __proto__: null, name, kind: b.kind, epoch, handle: b.handle };
+  b.object = make(reference, b.value);
+  WeakMapPrototypeSet(references, b.object, reference);
   made[name] = b;
   return b.object;
+}
+
+// bindingAt answers the binding that the host has under a number: one that was
+// passed to this isolate, which the host lists with the others from then on.
+export function bindingAt(handle) {
+  const at = (all) => {
+    for (const name in all) if (all[name].handle === handle) return name;
+    return undefined;
+  };
+  let name = table === undefined ? undefined : at(table);
+  if (name === undefined) {
+    const before = table;
+    table = undefined;
+    const now = bindings();
+    for (const known in before) if (now[known] !== undefined) now[known].object = before[known].object;
+    name = at(now);
+  }
+  return name === undefined ? undefined : bindingOf(name);
 }
 
 export function handleOf(reference) {

@@ -126,7 +126,7 @@ function clamp(value, size) {
   return n > size ? size : n;
 }
 
-let isFile, cloneFile;
+let isFile, cloneFile, fileDetails;
 export class File extends Blob {
   #name;
   #lastModified;
@@ -145,6 +145,7 @@ export class File extends Blob {
 
   static {
     isFile = (value) => typeof value === "object" && value !== null && #name in value;
+    fileDetails = (value) => (isFile(value) ? { __proto__: null, name: value.#name, lastModified: value.#lastModified } : undefined);
     cloneFile = (file) => {
       const copy = new File(undefined, file.#name, { __proto__: null, type: blobType(file), lastModified: file.#lastModified });
       shareBytes(copy, file);
@@ -153,6 +154,13 @@ export class File extends Blob {
   }
 }
 defineInterface(File);
+
+// newFile makes a file of bytes that nobody else keeps.
+function newFile(bytes, type, name, lastModified) {
+  const file = new File(undefined, name, { __proto__: null, type, lastModified });
+  shareBytes(file, adopt(bytes, ""));
+  return file;
+}
 
 ObjectDefineProperty(Blob.prototype, customInspect, {
   __proto__: null, configurable: true, writable: true, enumerable: false,
@@ -167,5 +175,5 @@ ObjectDefineProperty(Blob.prototype, customInspect, {
   },
 });
 
-export { isBlob, isFile, blobBytes, blobType, adopt as adoptBlob, cloneFile };
+export { isBlob, isFile, blobBytes, blobType, adopt as adoptBlob, cloneFile, fileDetails, newFile };
 expose({ Blob, File });

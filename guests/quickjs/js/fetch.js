@@ -7,7 +7,7 @@
 import { Map, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start } from "mayfly:host";
-import { BINDING, BODY_CANCEL, BODY_READ, FETCH, WEBSOCKET } from "mayfly:op.gen";
+import { BINDING, BODY_CANCEL, BODY_READ, FETCH, STUB_FETCH, WEBSOCKET } from "mayfly:op.gen";
 import { sendBody } from "mayfly:body-upload";
 import { adoptBlob, blobBytes, blobType, isBlob } from "mayfly:blob";
 import { decodeFormData, encodeFormData, isFormData } from "mayfly:form-data";
@@ -32,7 +32,7 @@ const bodies = new Map();
 const handleMessage = (handle) => new Writer(4).u32(handle).done();
 
 // readBody answers a promise of the next chunk, or of undefined at the end.
-function readBody(handle) {
+export function readBody(handle) {
   return newPromise((resolve, reject) => {
     const body = MapPrototypeGet(bodies, handle);
     if (body?.aborted) {
@@ -107,7 +107,7 @@ function joined(chunks, length) {
 // Stream of a host's body → { handle, taken }.
 const origins = new WeakMap();
 
-function streamOfHandle(handle) {
+export function streamOfHandle(handle) {
   const origin = { __proto__: null, handle, taken: false };
   const stream = byteStream(() => (origin.taken ? nothing : readBody(handle)), () => { if (!origin.taken) cancelBody(handle); });
   WeakMapPrototypeSet(origins, stream, origin);
@@ -124,6 +124,13 @@ function takeHandle(stream) {
   const ignore = () => {};
   promiseThen(read(getReader(stream)), ignore, ignore);
   return origin.handle;
+}
+
+// giveHandle takes a host's body out of its stream to pass it on.
+export function giveHandle(stream) {
+  const handle = takeHandle(stream);
+  if (handle !== 0) release(handle);
+  return handle;
 }
 
 // isOfBinding says of a host's body that it is a binding's, by the highest bit of
@@ -182,17 +189,22 @@ export function fetch(input, init = undefined) {
   const count = arguments.length;
   return newPromise((resolve, reject) => {
     requireArguments(count, 1, "fetch");
-    begin(new Request(input, init), undefined, resolve, reject);
+    begin(new Request(input, init), FETCH, undefined, resolve, reject);
   });
 }
 
 // fetchVia fetches by a binding: wrap makes its operation's message of that of
 // fetch, and it answers as fetch does.
 export function fetchVia(request, wrap) {
-  return newPromise((resolve, reject) => begin(request, wrap, resolve, reject));
+  return newPromise((resolve, reject) => begin(request, BINDING, wrap, resolve, reject));
 }
 
-function begin(request, wrap, resolve, reject) {
+// fetchStub fetches of what a stub of the host stands for.
+export function fetchStub(request, stub) {
+  return newPromise((resolve, reject) => begin(request, STUB_FETCH, (message) => new Writer(message.length + 4).u32(stub).raw(message).done(), resolve, reject));
+}
+
+function begin(request, kind, wrap, resolve, reject) {
   const parts = native.fetchMessage(request);
   let message = parts[0];
   let stream = parts[1];
@@ -212,7 +224,7 @@ function begin(request, wrap, resolve, reject) {
   }
 
   let passed = 0;
-  if (stream !== undefined && wrap === undefined && !isOfBinding(stream)) {
+  if (stream !== undefined && kind !== BINDING && !isOfBinding(stream)) {
     passed = takeHandle(stream);
     if (passed !== 0) {
       message = withHandle(message, passed);
@@ -243,8 +255,8 @@ function begin(request, wrap, resolve, reject) {
     reject(reason);
   };
 
-  const upgrade = wrap === undefined && asksForSocket(message);
-  operation = start(wrap !== undefined ? BINDING : upgrade ? WEBSOCKET : FETCH, wrap !== undefined ? wrap(message) : message, (answer) => {
+  const upgrade = kind !== BINDING && asksForSocket(message);
+  operation = start(upgrade && kind === FETCH ? WEBSOCKET : kind, wrap !== undefined ? wrap(message) : message, (answer) => {
     operation = 0;
     if (upgrade) {
       const response = native.fetchResponse(answer);

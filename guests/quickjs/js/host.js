@@ -62,6 +62,13 @@ export class Writer {
     return this;
   }
 
+  // raw writes bytes without their length.
+  raw(bytes) {
+    const at = this.#reserve(TypedArrayPrototypeGetByteLength(bytes));
+    TypedArrayPrototypeSet(this.#bytes, bytes, at);
+    return this;
+  }
+
   str(s) {
     return this.bytes(utf8Encode(s));
   }

@@ -43,6 +43,7 @@ import "mayfly:process";
 import "mayfly:env";
 import "mayfly:shown";
 import "mayfly:call-site";
+import "mayfly:rpc";
 
 import "node:assert";
 import "node:assert/strict";

@@ -60,6 +60,26 @@ const close = uncurryThis(library.ReadableByteStreamController.prototype.close);
 const fail = uncurryThis(library.ReadableByteStreamController.prototype.error);
 export { getReader, read, releaseLock, cancelReader, getLocked, cancelStream, tee };
 
+// The same of the other kind of streams.
+const writableOfLibrary = library.WritableStream.prototype;
+const writableLocked = uncurryThis(Reflect.getOwnPropertyDescriptor(writableOfLibrary, "locked").get);
+const getWriter = uncurryThis(writableOfLibrary.getWriter);
+const writerOfLibrary = library.WritableStreamDefaultWriter.prototype;
+const writeTo = uncurryThis(writerOfLibrary.write);
+const closeWriter = uncurryThis(writerOfLibrary.close);
+const abortWriter = uncurryThis(writerOfLibrary.abort);
+export { abortWriter, closeWriter, getWriter, writableLocked, writeTo };
+
+export function isWritableStream(value) {
+  if (typeof value !== "object" || value === null || value._writableStreamController === undefined) return false;
+  try {
+    writableLocked(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // isDisturbed: something has been read from the stream, or it was cancelled.
 export const isDisturbed = (stream) => stream._disturbed === true;
 

@@ -1,0 +1,93 @@
+// Links: what stubs hold. A link leads to a stub of the host, to a service
+// binding, or to an object of this isolate, and lives as long as something holds
+// it. And the export table: the objects that others hold.
+import { Error, Map } from "mayfly:intrinsics";
+import { Writer, call } from "mayfly:host";
+import { STUB_RELEASE } from "mayfly:op.gen";
+import { handleOf } from "mayfly:binding";
+import {
+  MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, promiseThen,
+} from "mayfly:primordials";
+
+const { dispose: SymbolDispose } = Symbol;
+
+let currentEvent = () => 0;
+let held = () => {};
+
+// setEvents tells of the events of a worker: current() is the number of the one
+// that runs, 0 for none; held(event, difference) is told how many more of its
+// exports are held.
+export function setEvents(events) {
+  currentEvent = events.current;
+  held = events.held;
+}
+
+// remoteLink is a link to a stub of the host. Unless it is permanent it is of use
+// only to the event that got it: the host drops it then.
+export function remoteLink(handle, permanent) {
+  return { __proto__: null, handle, reference: undefined, event: permanent ? 0 : currentEvent(), count: 1, object: undefined, own: false, dispose: undefined };
+}
+
+// bindingLink is a link to a service of env.
+export function bindingLink(reference) {
+  return { __proto__: null, handle: 0, reference, event: 0, count: 1, object: undefined, own: false, dispose: undefined };
+}
+
+// localLink is a link to an object of this isolate.
+export function localLink(object, own) {
+  const dispose = object[SymbolDispose];
+  return { __proto__: null, handle: 0, reference: undefined, event: currentEvent(), count: 1, object, own, dispose: typeof dispose === "function" ? dispose : undefined };
+}
+
+// requireLink fails for what is of another event, or given up.
+export function requireLink(link) {
+  if (link === undefined) throw new Error("RPC stub used after being disposed.");
+  if (link.event !== 0 && link.event !== currentEvent()) {
+    throw new Error("Cannot perform I/O on behalf of a different request. I/O objects (such as streams, request/response bodies, and others) created in the context of one request handler cannot be accessed from a different request's handler. This is a limitation of Cloudflare Workers which allows us to improve overall performance.");
+  }
+  return link;
+}
+
+export const isLocal = (link) => link.object !== undefined;
+export const linkHandle = (link) => (link.reference === undefined ? link.handle : handleOf(link.reference));
+
+const soon = PromiseResolve(undefined);
+
+// drop gives up one hold of a link.
+export function drop(link) {
+  if (--link.count !== 0) return;
+  if (link.handle !== 0) {
+    call(STUB_RELEASE, new Writer(4).u32(link.handle).done());
+  } else if (link.dispose !== undefined) {
+    // What it throws is of nobody's call: an unhandled rejection.
+    promiseThen(soon, () => { ReflectApply(link.dispose, link.object, []); });
+  }
+}
+
+// ---- the export table
+
+const exported = new Map(); // id → { link, event }
+let lastExport = 0;
+
+// exportLink lets others hold a local link, under a number that is never used
+// again.
+export function exportLink(link) {
+  const id = ++lastExport;
+  const event = currentEvent();
+  link.count++;
+  MapPrototypeSet(exported, id, { __proto__: null, link, event });
+  held(event, 1);
+  return id;
+}
+
+// exportedLink answers the link of an export, or undefined.
+export const exportedLink = (id) => MapPrototypeGet(exported, id)?.link;
+
+// releaseExport forgets an export that nobody holds any more.
+export function releaseExport(id) {
+  const entry = MapPrototypeGet(exported, id);
+  if (entry === undefined) return;
+  MapPrototypeDelete(exported, id);
+  drop(entry.link);
+  held(entry.event, -1);
+}
