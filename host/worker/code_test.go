@@ -252,7 +252,7 @@ func TestDecodeProvided(t *testing.T) {
 		Code: &Code{MainModule: "main.js", CompatibilityDate: "2026-01-31", CompatibilityFlags: []string{"nodejs_compat"}, Modules: map[string]Module{
 			"main.js": source("export default {}"), "b.txt": {Text, []byte("text")}}},
 		HasEnv: true, Env: GuestValue{Message: []byte{0xa0}}, Outbound: OutboundTarget, Target: Handle{2, 7}, Tails: []Handle{{1, 8}},
-		CPUMs: 0.5, Subrequests: 10, MemoryMB: 64, WallMs: 1000,
+		Limits: ProvidedLimits{0.5, 10, 64, 1000},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -269,6 +269,7 @@ func TestDecodeProvidedMistakes(t *testing.T) {
 		{"extension", func(p *provided) { p.modules = append(p.modules, providedModule{"x.txt", 0, nil}) }, "TypeError: Module name must end with '.js' or '.py' (or the content must be an object indicating the type explicitly). Got: x.txt"},
 		{"env", func(p *provided) { p.env = make([]byte, MaxEnvironment+1) }, "Error: Dynamic Worker env size (1048577 bytes) exceeds the maximum allowed size of 1048576 bytes."},
 		{"limit", func(p *provided) { p.limits[0] = -1 }, "TypeError: The limit cpuMs must be a positive number."},
+		{"no subrequests", func(p *provided) { p.limits[1] = -1 }, "<nil>"},
 		{"NaN", func(p *provided) { p.limits[1] = math.NaN() }, "TypeError: The limit subRequests must be a positive number."},
 		{"tails", func(p *provided) { p.handles = make([]Handle, maxTails+1) }, "TypeError: A dynamic worker can have at most 100 tails."},
 		{"flag", func(p *provided) { p.flags = []string{"x"} }, "Error: No such compatibility flag: x"},

@@ -19,7 +19,7 @@ import (
 //	list<u8 kind, u32 handle> capabilities: of the outbound if it is one, then of
 //	the tails,
 //	f64 cpuMs, f64 subRequests, f64 memoryMb, f64 wallMs (each 0: no limit of
-//	its own)
+//	its own; subRequests -1: none are allowed)
 //
 // A module is given without a kind where the program gave a string alone.
 
@@ -31,8 +31,7 @@ type Provided struct {
 	Outbound OutboundKind
 	Target   Handle // the outbound, if it is one
 	Tails    []Handle
-	// Limits of its own; zero is none. Fractions of milliseconds count.
-	CPUMs, Subrequests, MemoryMB, WallMs float64
+	Limits   ProvidedLimits
 }
 
 // A GuestValue is a value as a guest sends it: its capabilities are the guest's
@@ -109,7 +108,7 @@ func DecodeProvided(message []byte, now time.Time) (*Provided, error) {
 	p.Env = readGuestValue(r)
 	p.Outbound = OutboundKind(r.U8())
 	p.Tails = readHandles(r)
-	p.CPUMs, p.Subrequests, p.MemoryMB, p.WallMs = r.F64(), r.F64(), r.F64(), r.F64()
+	p.Limits = readLimits(r)
 	if err := r.Done(); err != nil {
 		return nil, err
 	}
@@ -131,13 +130,8 @@ func DecodeProvided(message []byte, now time.Time) (*Provided, error) {
 	if p.HasEnv && len(p.Env.Message) > MaxEnvironment {
 		return nil, plainError("Dynamic Worker env size (%d bytes) exceeds the maximum allowed size of %d bytes.", len(p.Env.Message), MaxEnvironment)
 	}
-	for _, l := range []struct {
-		name  string
-		value float64
-	}{{"cpuMs", p.CPUMs}, {"subRequests", p.Subrequests}, {"memoryMb", p.MemoryMB}, {"wallMs", p.WallMs}} {
-		if err := checkLimit(l.name, l.value); err != nil {
-			return nil, err
-		}
+	if err := p.Limits.check(); err != nil {
+		return nil, err
 	}
 	// The message is the guest's memory.
 	p.Env.Message = slices.Clone(p.Env.Message)
@@ -153,10 +147,23 @@ func readGuestValue(r *op.Reader) GuestValue {
 	return GuestValue{Message: r.Bytes(), Handles: readHandles(r)}
 }
 
-// checkLimit refuses what is no amount. Zero stands for none.
-func checkLimit(name string, value float64) error {
-	if math.IsNaN(value) || math.IsInf(value, 0) || value < 0 {
-		return typeError("The limit %s must be a positive number.", name)
+// ProvidedLimits are limits as a program gives them. Zero is no limit of its own;
+// -1 subrequests are none at all.
+type ProvidedLimits struct{ CPUMs, Subrequests, MemoryMB, WallMs float64 }
+
+func readLimits(r *op.Reader) ProvidedLimits {
+	return ProvidedLimits{r.F64(), r.F64(), r.F64(), r.F64()}
+}
+
+// check refuses what is no amount.
+func (l *ProvidedLimits) check() error {
+	for _, f := range []struct {
+		name       string
+		value, min float64
+	}{{"cpuMs", l.CPUMs, 0}, {"subRequests", l.Subrequests, -1}, {"memoryMb", l.MemoryMB, 0}, {"wallMs", l.WallMs, 0}} {
+		if math.IsNaN(f.value) || math.IsInf(f.value, 0) || f.value < f.min {
+			return typeError("The limit %s must be a positive number.", f.name)
+		}
 	}
 	return nil
 }

@@ -73,6 +73,13 @@ export class Writer {
     return this.bytes(utf8Encode(s));
   }
 
+  // raw writes bytes without their length.
+  raw(bytes) {
+    const at = this.#reserve(TypedArrayPrototypeGetByteLength(bytes));
+    TypedArrayPrototypeSet(this.#bytes, bytes, at);
+    return this;
+  }
+
   // pairs writes a list of [name, value] strings.
   pairs(list) {
     this.u32(list.length);

@@ -1,0 +1,603 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"mayfly/host/op"
+	"mayfly/host/rpc"
+)
+
+// Bounds of loaders.
+const (
+	maxLoaded      = 100_000 // workers with an id that one loader of one worker remembers
+	maxLoaderDepth = 8       // loaders that may lead to a worker
+	maxID          = 1024    // bytes of an id
+	maxProvided    = 100_000 // handles of dynamic workers that one event has
+)
+
+// A loader has the dynamic workers that one worker made by one of its bindings.
+// No other worker has them, whatever it calls its own.
+type loader struct {
+	parent *Worker
+
+	mu     sync.Mutex
+	byID   map[string]*dynamic
+	recent dynamic // the head of a ring: the one used last follows, the one used longest ago precedes
+}
+
+// A dynamic worker is one that a loader made, or is making: there are very many,
+// so it is small until somebody asks it something.
+type dynamic struct {
+	loader     *loader
+	id         string
+	next, prev *dynamic // in the ring of recent ones; nil: it is not among them
+	holds      int32    // handles and entrypoints; under the loader's lock, as what follows
+
+	code    *Code
+	env     *rpc.Value
+	policy  *dynamicPolicy
+	err     error         // why there is no code
+	waiting chan struct{} // closed when there is code, or an error; nil: nobody waits yet
+	worker  *Worker       // made when it is asked for the first time
+	gone    bool
+}
+
+// A dynamicPolicy is what a dynamic worker may do, if that is not what its parent
+// may.
+type dynamicPolicy struct {
+	blocked  bool
+	outbound rpc.Target
+	tails    []rpc.Target
+	limits   Limits
+}
+
+// loader is that of a binding of the worker.
+func (w *Worker) loader(name string) *loader {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.loaders[name]
+	if l == nil {
+		l = &loader{parent: w, byID: map[string]*dynamic{}}
+		l.recent.next, l.recent.prev = &l.recent, &l.recent
+		if w.loaders == nil {
+			w.loaders = map[string]*loader{}
+		}
+		w.loaders[name] = l
+	}
+	return l
+}
+
+// find is the worker of an id, with one more hold. fresh says that it has no
+// code yet, and that whoever asked has to provide it.
+func (l *loader) find(id string) (d *dynamic, fresh bool, err error) {
+	l.mu.Lock()
+	d = l.byID[id]
+	if d != nil {
+		d.unlink()
+	} else {
+		for len(l.byID) >= maxLoaded && err == nil {
+			err = l.drop()
+		}
+		if err != nil {
+			l.mu.Unlock()
+			return nil, false, err
+		}
+		d, fresh = &dynamic{loader: l, id: id}, true
+		l.byID[id] = d
+	}
+	d.linkAfter(&l.recent)
+	d.holds++
+	l.mu.Unlock()
+	return d, fresh, nil
+}
+
+// drop forgets the worker that was used longest ago, of those that nobody holds.
+// The lock is held.
+func (l *loader) drop() error {
+	for d := l.recent.prev; d != &l.recent; d = d.prev {
+		if d.holds == 0 {
+			d.forget()
+			go d.close()
+			return nil
+		}
+	}
+	return plainError("Too many dynamic Workers are in use: %d.", maxLoaded)
+}
+
+// anonymous is a worker without an id, with one hold.
+func (l *loader) anonymous() *dynamic { return &dynamic{loader: l, holds: 1} }
+
+func (d *dynamic) linkAfter(at *dynamic) {
+	d.prev, d.next = at, at.next
+	d.prev.next, d.next.prev = d, d
+}
+
+func (d *dynamic) unlink() {
+	d.prev.next, d.next.prev = d.next, d.prev
+	d.prev, d.next = nil, nil
+}
+
+// forget takes the worker out of its loader: the next who asks for its id gets
+// another. The loader's lock is held.
+func (d *dynamic) forget() {
+	if d.next != nil {
+		d.unlink()
+		delete(d.loader.byID, d.id)
+	}
+}
+
+func (d *dynamic) hold() {
+	d.loader.mu.Lock()
+	d.holds++
+	d.loader.mu.Unlock()
+}
+
+// release gives one hold up. One without an id ends with the last.
+func (d *dynamic) release() {
+	d.loader.mu.Lock()
+	d.holds--
+	last := d.holds == 0 && d.next == nil
+	d.loader.mu.Unlock()
+	if last {
+		d.close()
+	}
+}
+
+// close gives up what the worker has.
+func (d *dynamic) close() {
+	d.loader.mu.Lock()
+	w, env, policy := d.worker, d.env, d.policy
+	closed := d.gone
+	d.gone, d.env, d.policy, d.code = true, nil, nil, nil
+	d.loader.mu.Unlock()
+	switch {
+	case closed:
+	case w != nil:
+		w.Close() // what it has is in its definition
+	default:
+		releaseAll(env, policy)
+	}
+}
+
+func releaseAll(env *rpc.Value, policy *dynamicPolicy) {
+	if env != nil {
+		env.Release()
+	}
+	if policy != nil {
+		policy.release()
+	}
+}
+
+func (p *dynamicPolicy) release() {
+	if p.outbound != nil {
+		p.outbound.Release()
+	}
+	for _, t := range p.tails {
+		t.Release()
+	}
+}
+
+// settle gives the worker its code, or says why there is none: then the next who
+// asks for its id is asked for the code again. False if that was done before.
+func (d *dynamic) settle(code *Code, env *rpc.Value, policy *dynamicPolicy, err error) bool {
+	d.loader.mu.Lock()
+	if d.gone || d.code != nil || d.err != nil {
+		d.loader.mu.Unlock()
+		return false
+	}
+	d.code, d.env, d.policy, d.err = code, env, policy, err
+	if err != nil {
+		d.forget()
+	}
+	waiting := d.waiting
+	d.waiting = nil
+	d.loader.mu.Unlock()
+	if waiting != nil {
+		close(waiting)
+	}
+	return true
+}
+
+// ready waits until there is code, and is the worker that runs it.
+func (d *dynamic) ready(ctx context.Context) (*Worker, error) {
+	for {
+		d.loader.mu.Lock()
+		switch {
+		case d.err != nil:
+			err := d.err
+			d.loader.mu.Unlock()
+			return nil, err
+		case d.gone:
+			d.loader.mu.Unlock()
+			return nil, ErrClosed
+		case d.worker != nil:
+			w := d.worker
+			d.loader.mu.Unlock()
+			return w, nil
+		case d.code != nil:
+			d.worker = d.make()
+			w := d.worker
+			d.loader.mu.Unlock()
+			return w, nil
+		}
+		if d.waiting == nil {
+			d.waiting = make(chan struct{})
+		}
+		waiting := d.waiting
+		d.loader.mu.Unlock()
+		select {
+		case <-waiting:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// make makes the worker. The loader's lock is held.
+func (d *dynamic) make() *Worker {
+	parent := d.loader.parent
+	def := Definition{
+		Name: parent.def.Name + ":" + d.id, Tenant: parent.def.Tenant, Parent: parent.def.Name, ID: d.id, Version: parent.def.Version,
+		Code: d.code, Env: d.env, Request: false, Depth: parent.def.Depth + 1,
+		Policy: parent.def.Policy, Outbound: parent.def.Outbound, Blocked: parent.def.Blocked, Limits: parent.limits,
+	}
+	if def.Env == nil {
+		def.Env = &rpc.Value{}
+	}
+	inherits := true
+	if p := d.policy; p != nil {
+		def.Limits = def.Limits.Lower(p.limits)
+		def.Tails = p.tails
+		if p.blocked || p.outbound != nil {
+			def.Blocked, def.Outbound, def.Policy = p.blocked, p.outbound, nil
+			inherits = false
+		}
+	}
+	if inherits && def.Outbound != nil {
+		def.Outbound.Retain()
+	}
+	return parent.service.Worker(def)
+}
+
+// An dynamicEntrypoint is an entrypoint of a dynamic worker, which may not have
+// its code yet: a Target that holds the worker.
+type dynamicEntrypoint struct {
+	dynamic *dynamic
+	name    string
+	limits  Limits
+
+	mu     sync.Mutex
+	props  rpc.Value
+	target *Entrypoint // when the worker is there
+	refs   int
+}
+
+// entrypoint makes one; it takes the props over.
+func (d *dynamic) entrypoint(name string, props rpc.Value, limits Limits) *dynamicEntrypoint {
+	d.hold()
+	return &dynamicEntrypoint{dynamic: d, name: name, props: props, limits: limits, refs: 1}
+}
+
+func (t *dynamicEntrypoint) ready(ctx context.Context) (*Entrypoint, error) {
+	t.mu.Lock()
+	target := t.target
+	t.mu.Unlock()
+	if target != nil {
+		return target, nil
+	}
+	w, err := t.dynamic.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.target == nil {
+		t.target = w.Entrypoint(t.name, t.props, t.limits)
+	}
+	return t.target, nil
+}
+
+// Fetch implements rpc.Target.
+func (t *dynamicEntrypoint) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error) {
+	target, err := t.ready(ctx)
+	if err != nil {
+		r.Body.Discard()
+		return nil, err
+	}
+	response, err := target.Fetch(ctx, r)
+	return response, startFailure(err)
+}
+
+// Call implements rpc.Target.
+func (t *dynamicEntrypoint) Call(ctx context.Context, c *rpc.Call) (rpc.Value, error) {
+	target, err := t.ready(ctx)
+	if err != nil {
+		c.Arguments.Release()
+		return rpc.Value{}, err
+	}
+	v, err := target.Call(ctx, c)
+	return v, startFailure(err)
+}
+
+// Retain implements rpc.Target.
+func (t *dynamicEntrypoint) Retain() {
+	t.mu.Lock()
+	t.refs++
+	t.mu.Unlock()
+}
+
+// Release implements rpc.Target.
+func (t *dynamicEntrypoint) Release() {
+	t.mu.Lock()
+	t.refs--
+	last := t.refs == 0
+	t.mu.Unlock()
+	if last {
+		t.props.Release()
+		t.dynamic.release()
+	}
+}
+
+// startFailure is an error of a dynamic worker's start as its parent gets it:
+// the user's own message and stack, in the words of Workers.
+func startFailure(err error) error {
+	var start *StartError
+	if !errors.As(err, &start) {
+		return err
+	}
+	e := start.Record
+	message := "Failed to start Worker:\nUncaught " + e.Error()
+	if e.Stack != "" {
+		message += "\n" + e.Stack
+	}
+	return &op.ErrorRecord{Name: "Error", Message: message}
+}
+
+// errTravels is what is said of an entrypoint of a dynamic worker that is to be
+// passed on: nobody else could load the worker.
+var errTravels = &op.ErrorRecord{Name: "DataCloneError", Message: "Entrypoints to dynamically-loaded workers cannot be transferred to other Workers, because the system does not know how to reload this Worker from scratch. Instead, have the parent Worker expose an entrypoint which constructs the dynamic worker and forwards to it."}
+
+// errAbandoned is what those wait for in vain who wait for code that an event
+// was to provide which has ended.
+var errAbandoned = &op.ErrorRecord{Name: "Error", Message: "The request which initiated this dynamic worker load has already completed."}
+
+// A dynamicHandle is a dynamic worker that an event of an instance holds.
+type dynamicHandle struct {
+	dynamic *dynamic
+	event   *event
+	provide bool // the event has to provide the code
+}
+
+// callLoader answers the operations of a loader.
+func (in *instance) callLoader(o op.Op, r *op.Reader, w *op.Writer) error {
+	e := in.turn()
+	if e == nil {
+		return errGlobalScope
+	}
+	switch o {
+	case op.LoaderGet:
+		return in.loaderGet(e, r, w)
+	case op.LoaderProvide:
+		return in.loaderProvide(e, r)
+	}
+	return in.loaderEntrypoint(e, r, w)
+}
+
+func (in *instance) loaderGet(e *event, r *op.Reader, w *op.Writer) error {
+	handle, named, id := r.U32(), r.U8(), r.Str()
+	if err := r.Done(); err != nil {
+		return err
+	}
+	in.mu.Lock()
+	known := handle > 0 && handle <= uint32(len(in.bound)) && in.bound[handle-1].Kind == KindLoader
+	var name string
+	if known {
+		name = in.bound[handle-1].Name
+	}
+	full := len(e.dynamics) >= maxProvided
+	in.mu.Unlock()
+	switch {
+	case !known:
+		return fmt.Errorf("%d is no loader", handle)
+	case full:
+		return plainError("The event uses %d dynamic Workers already.", maxProvided)
+	case in.worker.def.Depth >= maxLoaderDepth:
+		return plainError("Dynamic Workers are nested too deeply: %d loaders led here.", maxLoaderDepth)
+	case len(id) > maxID || !utf8.ValidString(id):
+		return typeError("The id of a dynamic Worker is longer than %d bytes.", maxID)
+	}
+	l := in.worker.loader(name)
+	var d *dynamic
+	fresh := true
+	if named == 0 {
+		d = l.anonymous()
+	} else {
+		var err error
+		if d, fresh, err = l.find(id); err != nil {
+			return err
+		}
+	}
+	in.mu.Lock()
+	if e.over {
+		in.mu.Unlock()
+		d.release()
+		return errEventOver
+	}
+	for {
+		in.loaded++
+		if _, taken := in.dynamics[in.loaded]; in.loaded != 0 && !taken {
+			break
+		}
+	}
+	if in.dynamics == nil {
+		in.dynamics = map[uint32]*dynamicHandle{}
+	}
+	in.dynamics[in.loaded] = &dynamicHandle{d, e, fresh}
+	e.dynamics = append(e.dynamics, in.loaded)
+	w.U32(in.loaded)
+	in.mu.Unlock()
+	if fresh {
+		w.U8(1)
+	} else {
+		w.U8(0)
+	}
+	return nil
+}
+
+// dynamicOf is the dynamic worker behind a handle.
+func (in *instance) dynamicOf(handle uint32) (*dynamicHandle, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if h := in.dynamics[handle]; h != nil {
+		return h, nil
+	}
+	return nil, plainError("This dynamic Worker was loaded by another request, which has ended: load it again.")
+}
+
+// endDynamics gives up the dynamic workers that an event holds. The lock is not
+// held.
+func (in *instance) endDynamics(handles []*dynamicHandle) {
+	for _, h := range handles {
+		if h.provide {
+			h.dynamic.settle(nil, nil, nil, errAbandoned)
+		}
+		h.dynamic.release()
+	}
+}
+
+func (in *instance) loaderProvide(e *event, r *op.Reader) error {
+	handle, given := r.U32(), r.U8()
+	if err := r.Err(); err != nil {
+		return err
+	}
+	h, err := in.dynamicOf(handle)
+	if err != nil {
+		return err
+	}
+	if !h.provide || given > 1 {
+		return op.ErrMessage
+	}
+	if given == 0 {
+		record, err := op.ReadError(r)
+		if err == nil {
+			err = r.Done()
+		}
+		if err != nil {
+			return err
+		}
+		h.dynamic.settle(nil, nil, nil, record)
+		return nil
+	}
+	p, err := DecodeProvided(r.Rest(), time.Now())
+	if err != nil {
+		return err
+	}
+	env, policy, err := in.provided(e, p)
+	if err != nil {
+		return err
+	}
+	if !h.dynamic.settle(in.service.codes.intern(p.Code), env, policy, nil) {
+		releaseAll(env, policy)
+	}
+	return nil
+}
+
+// provided takes what came with a worker's code from the guest.
+func (in *instance) provided(e *event, p *Provided) (env *rpc.Value, policy *dynamicPolicy, err error) {
+	policy = &dynamicPolicy{limits: p.Limits.limits(), blocked: p.Outbound == OutboundBlocked}
+	defer func() {
+		if err != nil {
+			releaseAll(env, policy)
+			env, policy = nil, nil
+		}
+	}()
+	if p.HasEnv {
+		env = &rpc.Value{Message: p.Env.Message}
+		for _, h := range p.Env.Handles {
+			if h.Kind != capTarget && h.Kind != capStub && h.Kind != capBinding {
+				return env, policy, &op.ErrorRecord{Name: "DataCloneError", Message: "The env of a dynamic Worker can't have streams."}
+			}
+			c, err := in.capability(e, h.Kind, h.Number)
+			if err != nil {
+				return env, policy, err
+			}
+			env.Caps = append(env.Caps, c)
+		}
+	}
+	target := func(h Handle) (rpc.Target, error) {
+		c, err := in.capability(e, h.Kind, h.Number)
+		if err != nil {
+			return nil, err
+		}
+		if c.Target == nil {
+			c.Release()
+			return nil, typeError("A dynamic Worker's globalOutbound and tails must have the type 'Fetcher'.")
+		}
+		return c.Target, nil
+	}
+	if p.Outbound == OutboundTarget {
+		if policy.outbound, err = target(p.Target); err != nil {
+			return env, policy, err
+		}
+	}
+	for _, h := range p.Tails {
+		t, err := target(h)
+		if err != nil {
+			return env, policy, err
+		}
+		policy.tails = append(policy.tails, t)
+	}
+	if !policy.blocked && policy.outbound == nil && policy.tails == nil && policy.limits == (Limits{}) {
+		policy = nil
+	}
+	return env, policy, nil
+}
+
+// limits are the ones of a worker or an entrypoint.
+func (l *ProvidedLimits) limits() Limits {
+	return Limits{
+		CPU: duration(l.CPUMs), Wall: duration(l.WallMs),
+		MemoryBytes: int64(min(l.MemoryMB, 1<<20) * (1 << 20)), Subrequests: int(min(l.Subrequests, 1<<30)),
+	}
+}
+
+// duration is a number of milliseconds, bounded.
+func duration(ms float64) time.Duration {
+	return time.Duration(min(ms, 1<<40) * float64(time.Millisecond))
+}
+
+func (in *instance) loaderEntrypoint(e *event, r *op.Reader, w *op.Writer) error {
+	handle, named, name := r.U32(), r.U8(), r.Str()
+	props, err := in.readValue(e, r)
+	limits := readLimits(r)
+	if err == nil {
+		err = r.Done()
+	}
+	if err == nil {
+		err = limits.check()
+	}
+	var h *dynamicHandle
+	if err == nil {
+		h, err = in.dynamicOf(handle)
+	}
+	if err != nil {
+		props.Release()
+		return err
+	}
+	if named == 0 {
+		name = ""
+	}
+	t := h.dynamic.entrypoint(name, props, limits.limits())
+	stub, err := in.addStub(t, e)
+	if err != nil {
+		t.Release()
+		return err
+	}
+	w.U32(stub)
+	return nil
+}
