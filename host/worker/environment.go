@@ -20,6 +20,9 @@ func (in *instance) provide() {
 	def := &in.worker.def
 	if def.Env == nil {
 		in.bound = append(in.bound, def.Bindings.Entries...)
+		for _, l := range def.Loaders {
+			in.bound = append(in.bound, binding.Entry{Name: l.Name, Kind: KindLoader})
+		}
 		for i, s := range def.Services {
 			in.stubs[uint32(i+1)] = &stub{target: s.Target}
 		}
@@ -42,7 +45,7 @@ func (in *instance) describe(w *op.Writer) {
 	in.mu.Unlock()
 	count := len(bound)
 	if def.Env == nil {
-		count += len(def.Services) + len(def.Loaders)
+		count += len(def.Services)
 	}
 	w.U32(uint32(count))
 	for i, b := range bound {
@@ -57,12 +60,6 @@ func (in *instance) describe(w *op.Writer) {
 	for i, s := range def.Services {
 		w.Str(s.Name)
 		w.Str(KindService)
-		w.U32(uint32(i + 1))
-		w.Bytes(nil)
-	}
-	for i, l := range def.Loaders {
-		w.Str(l.Name)
-		w.Str(KindLoader)
 		w.U32(uint32(i + 1))
 		w.Bytes(nil)
 	}

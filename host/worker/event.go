@@ -40,6 +40,7 @@ type event struct {
 	operations map[uint32]func()   // under way: how to stop each; nil: in the usual way
 	held       map[uint32]struct{} // stubs
 	handles    map[uint32]struct{} // bodies, pipes, sockets
+	dynamics   []uint32            // dynamic workers
 	answered   bool
 	said       bool // that it is done
 	holds      int  // bodies that are passed on and not yet read
@@ -252,6 +253,11 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 			delete(in.exports, id)
 		}
 	}
+	var dynamics []*dynamicHandle
+	for _, h := range e.dynamics {
+		dynamics = append(dynamics, in.dynamics[h])
+		delete(in.dynamics, h)
+	}
 	bindings := in.bindings
 	network := e.network
 	in.mu.Unlock()
@@ -272,6 +278,7 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 	for _, t := range targets {
 		t.Release()
 	}
+	in.endDynamics(dynamics)
 	if network != nil {
 		usage := network.Usage()
 		e.trace.Subrequests += usage.Subrequests

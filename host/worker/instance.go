@@ -45,7 +45,8 @@ type instance struct {
 	uploads  map[uint32]*pipe.Pipe // bodies of requests to stubs, by operation
 	bindings *binding.Session
 	bound    []binding.Entry
-	dynamic  []*Worker // those that loaders of this instance gave handles of
+	dynamics map[uint32]*dynamicHandle
+	loaded   uint32 // the last handle of a dynamic worker
 	over     bool
 	fault    error // of the end, if over
 	startErr *op.ErrorRecord

@@ -4,11 +4,6 @@ import (
 	"mayfly/host/op"
 )
 
-// callLoader answers the operations of a loader.
-func (in *instance) callLoader(o op.Op, r *op.Reader, w *op.Writer) error {
-	return wireError("%s is not offered here", o)
-}
-
 // loopback is the operation of that name: an entrypoint of the worker itself.
 func (in *instance) loopback(r *op.Reader, w *op.Writer) error {
 	e := in.turn()

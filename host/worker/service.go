@@ -55,6 +55,7 @@ type Service struct {
 	places  map[*instance]*list.Element
 
 	instances atomic.Int64
+	codes     codes
 }
 
 // New makes a service.

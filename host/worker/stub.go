@@ -148,6 +148,9 @@ func (in *instance) capability(e *event, kind uint8, handle uint32) (c rpc.Capab
 		if s == nil {
 			return c, &op.ErrorRecord{Name: "Error", Message: "RPC stub used after being disposed."}
 		}
+		if _, dynamic := s.target.(*dynamicEntrypoint); dynamic {
+			return c, errTravels
+		}
 		s.target.Retain()
 		return rpc.Capability{Target: s.target}, nil
 	case capReadable, capWritable:

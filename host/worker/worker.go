@@ -26,7 +26,7 @@ type Worker struct {
 	building  chan struct{}
 	instances []*instance
 	closed    bool
-	loaded    map[string]*Worker // by loaders, with an id
+	loaders   map[string]*loader // by binding
 }
 
 // Worker makes a worker of a definition.
