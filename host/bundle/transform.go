@@ -3,12 +3,12 @@
 package bundle
 
 import (
-	"container/list"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
-	"sync"
 )
 
 // A Syntax is the language of a source file.
@@ -64,26 +64,13 @@ type Code struct {
 // A Transformer transforms files one by one and remembers those it has seen.
 // It is safe for concurrent use.
 type Transformer struct {
-	most    int // bytes of code to remember
 	workers *workers
-
-	mu    sync.Mutex
-	byKey map[[32]byte]*list.Element
-	order *list.List // *remembered, the last used in front
-	size  int
-}
-
-type remembered struct {
-	key  [32]byte
-	code *Code
-	size int
+	code    *recent[*Code]
 }
 
 // NewTransformer makes a transformer that remembers up to so many bytes of
 // source and code.
-func NewTransformer(most int) *Transformer {
-	return &Transformer{most: most, byKey: map[[32]byte]*list.Element{}, order: list.New()}
-}
+func NewTransformer(most int) *Transformer { return &Transformer{code: newRecent[*Code](most)} }
 
 // Transform makes one file ready. tsconfig is the text of a tsconfig.json whose
 // JSX options count, or empty; nothing else of it is looked at.
@@ -100,16 +87,18 @@ func (t *Transformer) Transform(name, source string, syntax Syntax, tsconfig str
 	fmt.Fprintf(h, "%d %q %q ", syntax, name, tsconfig)
 	h.Write([]byte(source))
 	key := [32]byte(h.Sum(nil))
-	if code := t.recall(key); code != nil {
+	if code, known := t.code.get(key); known {
 		return code, nil
 	}
 	job := transformJob{Name: name, Source: source, TSConfig: tsconfig, Syntax: syntax}
-	var r *transformAnswer
+	r := &transformAnswer{}
 	if t.workers == nil {
 		r = transform(job)
 	} else {
-		var err error
-		if r, err = t.workers.transform(job); err != nil {
+		switch err := t.workers.do(context.Background(), workerJob{Transform: &job}, r, workerTimeout); {
+		case errors.Is(err, errWorker):
+			return nil, &Error{File: name, Line: 1, Column: 1, Text: "The source nests too deeply, or takes too long to transform"}
+		case err != nil:
 			return nil, err
 		}
 	}
@@ -121,31 +110,6 @@ func (t *Transformer) Transform(name, source string, syntax Syntax, tsconfig str
 		return nil, fmt.Errorf("bundle: source map of %s: %w", name, err)
 	}
 	code := &Code{JavaScript: string(r.Code), Map: m}
-	t.remember(key, code, len(source)+len(r.Code)+len(r.Map))
+	t.code.put(key, code, len(source)+len(r.Code)+len(r.Map))
 	return code, nil
-}
-
-func (t *Transformer) recall(key [32]byte) *Code {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e := t.byKey[key]; e != nil {
-		t.order.MoveToFront(e)
-		return e.Value.(*remembered).code
-	}
-	return nil
-}
-
-func (t *Transformer) remember(key [32]byte, code *Code, size int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.byKey[key] != nil || size > t.most/8 {
-		return
-	}
-	t.byKey[key] = t.order.PushFront(&remembered{key, code, size})
-	t.size += size
-	for t.size > t.most {
-		last := t.order.Remove(t.order.Back()).(*remembered)
-		delete(t.byKey, last.key)
-		t.size -= last.size
-	}
 }

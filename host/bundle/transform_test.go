@@ -79,8 +79,8 @@ func TestTransformerForgetsTheOldest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if tr.size > tr.most {
-		t.Errorf("%d bytes remembered, %d allowed", tr.size, tr.most)
+	if tr.code.size > tr.code.most {
+		t.Errorf("%d bytes remembered, %d allowed", tr.code.size, tr.code.most)
 	}
 	if again, _ = tr.Transform("0.ts", "0 //"+pad, TypeScript, ""); again == first {
 		t.Error("the oldest is still remembered")

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -32,30 +33,29 @@ const (
 // ErrBusy: no worker was free in time.
 var ErrBusy = errors.New("the transformer is busy: try again later")
 
+// errWorker: a worker ended, or was ended, over a job.
+var errWorker = errors.New("bundle: a worker was ended")
+
 // UseWorkers has sources transformed by processes of that command line, which
 // has to call [Work]. Without it they are transformed in this process, which a
 // hostile source can stall or end. It comes before the first Transform; Close
 // ends the processes.
-func (t *Transformer) UseWorkers(command []string) {
-	t.workers = &workers{command: command, idle: make(chan *worker, workerCount)}
-	for range workerCount {
-		t.workers.idle <- nil // started when first used
-	}
-}
+func (t *Transformer) UseWorkers(command []string) { t.workers = newWorkers(command) }
 
 // Close ends the workers, if there are any. No Transform may be under way.
 func (t *Transformer) Close() {
-	if t.workers == nil {
-		return
-	}
-	for range workerCount {
-		if w := <-t.workers.idle; w != nil {
-			w.end()
-		}
+	if t.workers != nil {
+		t.workers.close()
 	}
 }
 
-// transformJob is what a worker is sent, transformAnswer what comes back.
+// workerJob is what a worker is sent: one of these.
+type workerJob struct {
+	Transform *transformJob `json:",omitempty"`
+	Create    *createJob    `json:",omitempty"`
+}
+
+// transformJob is to be answered by a transformAnswer.
 type transformJob struct {
 	Name, Source, TSConfig string
 	Syntax                 Syntax
@@ -78,7 +78,28 @@ type worker struct {
 	out     *json.Decoder
 }
 
-func (ws *workers) transform(job transformJob) (*transformAnswer, error) {
+func newWorkers(command []string) *workers {
+	ws := &workers{command: command, idle: make(chan *worker, workerCount)}
+	for range workerCount {
+		ws.idle <- nil // started when first used
+	}
+	return ws
+}
+
+func (ws *workers) close() {
+	for range workerCount {
+		if w := <-ws.idle; w != nil {
+			w.end()
+		}
+	}
+}
+
+// do has a worker do a job, which may take so long.
+//
+// # Errors
+//
+// errWorker, [ErrBusy], the context's.
+func (ws *workers) do(ctx context.Context, job workerJob, answer any, limit time.Duration) error {
 	var w *worker
 	select {
 	case w = <-ws.idle:
@@ -88,24 +109,28 @@ func (ws *workers) transform(job transformJob) (*transformAnswer, error) {
 		select {
 		case w = <-ws.idle:
 		case <-wait.C:
-			return nil, ErrBusy
+			return ErrBusy
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	if w == nil {
 		var err error
 		if w, err = ws.start(); err != nil {
 			ws.idle <- nil
-			return nil, err
+			return err
 		}
 	}
-	answer, err := w.transform(job)
+	err := w.do(ctx, job, answer, limit)
 	if err != nil {
 		w.end()
 		w = nil
-		err = &Error{File: job.Name, Line: 1, Column: 1, Text: "The source nests too deeply, or takes too long to transform"}
+		if err = ctx.Err(); err == nil {
+			err = errWorker
+		}
 	}
 	ws.idle <- w
-	return answer, err
+	return err
 }
 
 func (ws *workers) start() (*worker, error) {
@@ -122,15 +147,19 @@ func (ws *workers) start() (*worker, error) {
 	return w, w.command.Start()
 }
 
-func (w *worker) transform(job transformJob) (*transformAnswer, error) {
+func (w *worker) do(ctx context.Context, job workerJob, answer any, limit time.Duration) error {
 	// It ends by itself; this is for one that can't.
-	late := time.AfterFunc(workerTimeout+time.Second, func() { _ = w.command.Process.Kill() })
+	kill := func() { _ = w.command.Process.Kill() }
+	late := time.AfterFunc(limit+time.Second, kill)
 	defer late.Stop()
+	defer context.AfterFunc(ctx, kill)()
 	if err := json.NewEncoder(w.in).Encode(job); err != nil {
-		return nil, err
+		return err
 	}
-	answer := &transformAnswer{}
-	return answer, w.out.Decode(answer)
+	if err := w.out.Decode(answer); err != nil {
+		return err
+	}
+	return ctx.Err() // it may have been killed just now
 }
 
 func (w *worker) end() {
@@ -138,21 +167,32 @@ func (w *worker) end() {
 	_ = w.command.Wait() // it was killed
 }
 
-// Work is a worker: it transforms what comes from in until that ends. It ends
-// the process when a source takes too long, so that none outlives its parent.
+// Work is a worker: it does the jobs that come from in until that ends. It ends
+// the process when one takes too long, so that none outlives its parent.
 func Work(in io.Reader, out io.Writer) error {
 	debug.SetMaxStack(workerStack)
+	limitMemory()
 	decoder, encoder := json.NewDecoder(bufio.NewReader(in)), json.NewEncoder(out)
 	for {
-		var job transformJob
+		var job workerJob
 		if err := decoder.Decode(&job); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		late := time.AfterFunc(workerTimeout, func() { os.Exit(1) })
-		answer := transform(job)
-		late.Stop()
+		var answer any
+		switch {
+		case job.Create != nil:
+			late := time.AfterFunc(createTimeout, func() { os.Exit(1) })
+			answer = answerCreate(*job.Create)
+			late.Stop()
+		case job.Transform != nil:
+			late := time.AfterFunc(workerTimeout, func() { os.Exit(1) })
+			answer = transform(*job.Transform)
+			late.Stop()
+		default:
+			return errors.New("bundle: a job of no kind")
+		}
 		if err := encoder.Encode(answer); err != nil {
 			return err
 		}

@@ -1,165 +1,27 @@
 package execution
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
+
+	"mayfly/host/bundle"
 )
 
-// A nodePackage is what counts of a package.json (Node.js, "Modules:
-// Packages").
+// A nodePackage is a package, and where it is.
 type nodePackage struct {
-	folder  string
-	Name    string      `json:"name"`
-	Type    string      `json:"type"`
-	Main    string      `json:"main"`
-	Module  string      `json:"module"`
-	Exports *nodeTarget `json:"exports"`
-	Imports *nodeTarget `json:"imports"`
+	folder string
+	bundle.Package
 }
 
-// A nodeTarget is what an entry of exports or imports leads to: a path, nothing,
-// alternatives, or by name, in the order of the file.
-type nodeTarget struct {
-	path   string
-	names  []string
-	values []*nodeTarget // of the names, or if there are none the alternatives
-	isPath bool
-	isNull bool
-}
-
-// UnmarshalJSON keeps the order of objects: the first condition that holds
-// counts.
-func (t *nodeTarget) UnmarshalJSON(b []byte) error { return t.decode(b, 0) }
-
-// maxTargetDepth is how deep conditions may lie in each other.
-const maxTargetDepth = 32
-
-var errTarget = errors.New("a target of exports or imports is malformed")
-
-func (t *nodeTarget) decode(b []byte, depth int) error {
-	if depth > maxTargetDepth {
-		return errTarget
-	}
-	switch b = bytes.TrimSpace(b); {
-	case bytes.Equal(b, []byte("null")), bytes.Equal(b, []byte("false")):
-		t.isNull = true
-		return nil
-	case b[0] == '"':
-		t.isPath = true
-		return json.Unmarshal(b, &t.path)
-	case b[0] == '[':
-		var items []json.RawMessage
-		if err := json.Unmarshal(b, &items); err != nil {
-			return err
-		}
-		for _, item := range items {
-			value := &nodeTarget{}
-			if err := value.decode(item, depth+1); err != nil {
-				return err
-			}
-			t.values = append(t.values, value)
-		}
-		return nil
-	case b[0] != '{':
-		return errTarget
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	if _, err := d.Token(); err != nil {
-		return err
-	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return err
-		}
-		value := &nodeTarget{}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return err
-		}
-		if err := value.decode(raw, depth+1); err != nil {
-			return err
-		}
-		t.names = append(t.names, name.(string))
-		t.values = append(t.values, value)
-	}
-	return nil
-}
-
-// conditions of exports that hold: those of bundles for Workers, and the kind
+// nodeConditions are the conditions of exports that hold: those of bundles for Workers, and the kind
 // of import.
 func nodeConditions(require bool) []string {
 	if require {
 		return []string{"workerd", "worker", "browser", "require", "module-sync", "default"}
 	}
 	return []string{"workerd", "worker", "browser", "import", "module-sync", "default"}
-}
-
-// pick is the path that a target leads to under conditions; found is false if
-// it leads nowhere. star replaces the asterisks of patterns.
-func (t *nodeTarget) pick(conditions []string, star string) (p string, found bool) {
-	switch {
-	case t == nil || t.isNull:
-		return "", false
-	case t.isPath:
-		return strings.ReplaceAll(t.path, "*", star), true
-	case len(t.names) == 0:
-		for _, v := range t.values {
-			if p, found = v.pick(conditions, star); found {
-				return p, true
-			}
-		}
-		return "", false
-	}
-	for i, name := range t.names {
-		if !slices.Contains(conditions, name) {
-			continue
-		}
-		if p, found = t.values[i].pick(conditions, star); found || t.values[i].isNull {
-			return p, found
-		}
-	}
-	return "", false
-}
-
-// match finds the entry for a subpath (".", "./x", "#x"), by its name or by the
-// pattern with the longest text before its asterisk.
-func (t *nodeTarget) match(subpath string, conditions []string) (p string, found bool) {
-	best, star := -1, ""
-	for i, name := range t.names {
-		if name == subpath {
-			return t.values[i].pick(conditions, "")
-		}
-		before, after, pattern := strings.Cut(name, "*")
-		if !pattern || len(subpath) < len(before)+len(after) || !strings.HasPrefix(subpath, before) || !strings.HasSuffix(subpath, after) {
-			continue
-		}
-		if best < 0 || len(before) > strings.Index(t.names[best], "*") {
-			best, star = i, subpath[len(before):len(subpath)-len(after)]
-		}
-	}
-	if best < 0 {
-		return "", false
-	}
-	return t.values[best].pick(conditions, star)
-}
-
-// export is the file that a package offers for a subpath.
-func (p *nodePackage) export(subpath string, require bool) (string, bool) {
-	conditions := nodeConditions(require)
-	t := p.Exports
-	if len(t.names) > 0 && strings.HasPrefix(t.names[0], ".") {
-		return t.match(subpath, conditions)
-	}
-	if subpath != "." {
-		return "", false
-	}
-	return t.pick(conditions, "")
 }
 
 const (
@@ -213,7 +75,7 @@ func (m *modules) resolvePackage(referrer, specifier string, require bool) (file
 		if p == nil || p.Imports == nil {
 			return "", false, nil
 		}
-		target, ok := p.Imports.match(specifier, nodeConditions(require))
+		target, ok := p.Imports.Match(specifier, nodeConditions(require))
 		switch {
 		case !ok:
 			return "", false, nil
@@ -237,7 +99,7 @@ func (m *modules) resolvePackage(referrer, specifier string, require bool) (file
 		subpath = "./" + parts[1]
 	}
 	if p := m.packageOf(referrer); p != nil && p.Name == name && p.Exports != nil {
-		if target, ok := p.export(subpath, require); ok {
+		if target, ok := p.Export(subpath, nodeConditions(require)); ok {
 			return m.packageFile(path.Join(p.folder, target), require)
 		}
 		return "", false, missing(p, subpath)
@@ -246,8 +108,8 @@ func (m *modules) resolvePackage(referrer, specifier string, require bool) (file
 		if path.Base(folder) != "node_modules" {
 			root := path.Join(folder, "node_modules", name)
 			p := m.packageAt(root)
-			if p != nil && p.Exports != nil && !p.Exports.isNull {
-				if target, ok := p.export(subpath, require); ok {
+			if p != nil && p.Exports != nil && !p.Exports.Closed() {
+				if target, ok := p.Export(subpath, nodeConditions(require)); ok {
 					return m.packageFile(path.Join(root, target), require)
 				}
 				return "", false, missing(p, subpath)
