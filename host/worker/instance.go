@@ -363,7 +363,7 @@ func (in *instance) Exceeded(id uint32) {
 
 // Rested implements isolate.ResidentHost.
 func (in *instance) Rested(pending bool) {
-	if in.evaluating {
+	if in.evaluating && !pending {
 		in.evaluated(nil)
 	}
 }

@@ -545,6 +545,7 @@ static JSValue body_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, J
 #include "response.h"
 #include "request.h"
 #include "fetch.h"
+#include "worker_http.h"
 
 /* Lets go of what lives as long as the runtime. */
 static void body_release(JSContext *ctx)
@@ -586,7 +587,8 @@ static int body_init(JSContext *ctx, JSValueConst global, JSValueConst native)
         JS_CFUNC_DEF("fetchMessage", 1, fetch_message),
         JS_CFUNC_DEF("fetchResponse", 1, fetch_response),
     };
-    return JS_SetPropertyFunctionList(ctx, native, services, countof(services));
+    return JS_SetPropertyFunctionList(ctx, native, services, countof(services)) ||
+           JS_SetPropertyFunctionList(ctx, native, worker_http_functions, countof(worker_http_functions));
 }
 
 #endif

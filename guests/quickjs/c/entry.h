@@ -8,15 +8,19 @@
 HOST_EXPORT("event") int32_t guest_event(uint32_t kind, uint8_t *message, uint32_t length)
 {
     JSContext *ctx = guest.context;
-    if (run.phase != RUN_IDLE)
+    if (run.phase != (kind == EVENT_DISPATCH ? RUN_SERVING : RUN_IDLE))
         return STATUS_MALFORMED;
     context_clear(ctx);
     bool prepared = !JS_IsUndefined(guest.prepared);
     Reader r;
     reader_init(&r, message, length);
     int32_t status = STATUS_MALFORMED;
-    if (kind == EVENT_INVOKE && prepared)
+    if (kind == EVENT_DISPATCH)
+        status = event_dispatch(ctx, &r);
+    else if (kind == EVENT_INVOKE && prepared)
         status = event_invoke(ctx, &r);
+    else if (kind == EVENT_SERVE && !prepared)
+        status = event_serve(ctx, &r);
     else if ((kind == EVENT_RUN || kind == EVENT_PREPARE || kind == EVENT_CELL) && !prepared)
         status = event_run(ctx, &r, kind);
     if (message != mailbox)
@@ -62,6 +66,8 @@ HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *me
     context_clear(ctx);
     cell_interrupted(ctx);
     Operation *o = run.phase == RUN_ENDED ? NULL : operation_find(id);
+    if (o)
+        guest.event = o->event;
     if (o && o->timer && ok) {
         timer_fire(ctx, o);
     } else if (o) {
@@ -101,7 +107,7 @@ HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *me
     }
     if (message != mailbox)
         free(message);
-    return turn(ctx);
+    return run.phase == RUN_SERVING ? serve_turn(ctx) : run.serve ? serve_advance(ctx) : turn(ctx);
 }
 
 #endif

@@ -7,6 +7,8 @@
 #ifndef ERRORS_H
 #define ERRORS_H
 
+static bool is_serving(void); /* see events.h */
+
 /* Origins of the operation "fail". */
 enum { ORIGIN_EVENT = 0, ORIGIN_UNCAUGHT = 1, ORIGIN_REJECTION = 2 };
 
@@ -210,6 +212,17 @@ static void write_error(Writer *w, JSContext *ctx, JSValueConst thrown, int dept
     JS_FreeValue(ctx, cause);
 }
 
+/* Begins the message about an error that nobody caught; answers the operation.
+ * A worker that serves has events of its own: the error is that of the turn. */
+static uint32_t failure_begin(Writer *w, int origin)
+{
+    bool serving = is_serving();
+    if (serving)
+        writer_u32(w, guest.event);
+    writer_u8(w, (uint8_t)origin);
+    return serving ? OP_EVENT_FAIL : OP_FAIL;
+}
+
 /* Reports an error that nobody caught. */
 static void report_failure(JSContext *ctx, int origin, JSValueConst thrown)
 {
@@ -219,21 +232,21 @@ static void report_failure(JSContext *ctx, int origin, JSValueConst thrown)
     uint8_t buffer[2048];
     Writer w;
     writer_init(&w, buffer, sizeof buffer);
-    writer_u8(&w, (uint8_t)origin);
+    uint32_t op = failure_begin(&w, origin);
     write_error(&w, ctx, thrown, 0);
     if (w.failed) {
         /* No memory for the record: say at least that. */
         bool from_memory = heap.refused;
         writer_free(&w);
         writer_init(&w, buffer, sizeof buffer);
-        writer_u8(&w, (uint8_t)origin);
+        failure_begin(&w, origin);
         writer_cstring(&w, from_memory ? "RangeError" : "Error");
         writer_cstring(&w, from_memory ? "ERR_OUT_OF_MEMORY" : "");
         writer_cstring(&w, from_memory ? "out of memory" : "an error too large to report");
         writer_cstring(&w, "");
         writer_u8(&w, 0);
     }
-    env_call(OP_FAIL, w.bytes, w.length, NULL, 0);
+    env_call(op, w.bytes, w.length, NULL, 0);
     writer_free(&w);
 }
 

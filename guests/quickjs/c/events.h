@@ -15,11 +15,12 @@ enum { RUN_DETECT = 0, RUN_SCRIPT = 1, RUN_MODULE = 2 };
 
 /* The event that runs. */
 static struct Run {
-    enum { RUN_IDLE, RUN_IMPORTING, RUN_EVALUATING, RUN_AWAITING, RUN_ANSWERED, RUN_ENDED } phase;
+    enum { RUN_IDLE, RUN_IMPORTING, RUN_EVALUATING, RUN_AWAITING, RUN_ANSWERED, RUN_SERVING, RUN_ENDED } phase;
     bool module;
     bool cell;            /* the event is cell: its state is kept, so that nothing may leak */
     bool failed;          /* the event ended before its end */
     bool announced;       /* the bootstrap knows what is in told, or there is nothing to know */
+    bool serve;           /* the event is serve: its module is being evaluated */
     bool preparing;       /* the event is prepare: up to the function, no further */
     JSModuleDef *entry;   /* owned by the context's list of modules */
     JSValue promise;      /* of the evaluation, then of the result */
@@ -28,6 +29,8 @@ static struct Run {
     uint32_t told_length;
     uint32_t cwd_length;  /* of the working directory at its end */
 } run = {.announced = true};
+
+static bool is_serving(void) { return run.phase == RUN_SERVING; }
 
 static const char *working_directory(size_t *length)
 {
@@ -77,6 +80,8 @@ static void rejection_tracker(JSContext *ctx, JSValueConst promise, JSValueConst
 
 static void run_end(JSContext *ctx)
 {
+    if (run.phase == RUN_SERVING)
+        return; /* other events go on */
     run.phase = RUN_ENDED;
     run.failed = true;
     JS_FreeValue(ctx, run.promise);

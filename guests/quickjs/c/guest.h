@@ -16,7 +16,7 @@
 /* What the bootstrap wants to be called for; see native.h. */
 typedef enum EventHook {
     ON_START, ON_INVOKE, ON_CELL, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
-    ON_COMMONJS, ON_TICK, ON_WASM_MODULE,
+    ON_COMMONJS, ON_TICK, ON_WASM_MODULE, ON_SERVE, ON_DISPATCH,
     EVENT_HOOKS
 } EventHook;
 
@@ -33,6 +33,7 @@ static struct Guest {
     uint32_t ticks;    /* calls of ON_TICK that are due */
     bool end_watched;  /* the hooks of the end are wanted, whatever that says */
     JSAtom atom_input, atom_events_count;
+    uint32_t event;   /* of a worker: whose turn it is; 0 is nobody's */
     JSValue prepared; /* the function that the event prepare found, or undefined */
 } guest;
 

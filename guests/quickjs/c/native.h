@@ -141,6 +141,7 @@ static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc,
         [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
         [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
         [ON_COMMONJS] = "commonjs", [ON_TICK] = "tick",  [ON_WASM_MODULE] = "wasmModule",
+        [ON_SERVE] = "serve",     [ON_DISPATCH] = "dispatch",
     };
     for (int i = 0; i < EVENT_HOOKS; i++) {
         JSValue f = JS_GetPropertyStr(ctx, argv[0], names[i]);
@@ -557,7 +558,8 @@ static int native_init(JSContext *ctx)
     guest.native = JS_NewObjectProto(ctx, JS_NULL);
     if (JS_IsException(guest.native))
         return -1;
-    return JS_SetPropertyFunctionList(ctx, guest.native, native_functions, countof(native_functions));
+    return JS_SetPropertyFunctionList(ctx, guest.native, native_functions, countof(native_functions)) ||
+           JS_SetPropertyFunctionList(ctx, guest.native, serve_functions, countof(serve_functions));
 }
 
 #endif

@@ -118,6 +118,7 @@ typedef struct Operation {
     int32_t next;   /* place after this one on the free list, -1 at its end */
     JSValue resolve;
     JSValue reject;
+    uint32_t event; /* in whose turn it began */
 } Operation;
 
 #define OPERATION_PLACE_BITS 18 /* 262,144 at once: the host's limit is lower */
@@ -190,6 +191,7 @@ static Operation *operation_new(JSContext *ctx, JSValue resolve, JSValue reject)
     o->timer = o->repeat = false;
     o->resolve = resolve;
     o->reject = reject;
+    o->event = guest.event;
     operations.counted++;
     operations.live++;
     return o;

@@ -33,6 +33,9 @@ typedef struct Request {
     uint8_t redirect;
     uint8_t policy;
     bool keepalive;
+    ByteStore *cf;      /* that has request.cf, as JSON; NULL: there is none */
+    uint32_t cf_at;
+    uint32_t cf_length;
 } Request;
 
 /* Members of RequestInit, in the order in which they are read. */
@@ -76,6 +79,7 @@ static void request_finalizer(JSRuntime *rt, JSValueConst v)
     if (!r)
         return;
     message_clear(rt, &r->message);
+    byte_store_free(rt, r->cf);
     JSString **const strings[] = { &r->url, &r->method, &r->referrer, &r->integrity };
     request_free_strings(rt, strings, countof(strings));
     JS_FreeValueRT(rt, r->followed);

@@ -24,6 +24,7 @@
 #include "run.h"
 #include "invoke.h"
 #include "cell.h"
+#include "serve.h"
 #include "entry.h"
 #include "native.h"
 #include "interrupt.h"

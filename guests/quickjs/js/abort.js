@@ -5,7 +5,8 @@ import { setTimeout } from "mayfly:timers";
 import { defineInterface, expose, requireArguments } from "mayfly:interface";
 import { ArrayPrototypePush, ObjectGetOwnPropertyDescriptor, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, SymbolIterator, uncurryThis } from "mayfly:primordials";
 
-let signalAbort, subscribe, unsubscribe, isSignal, follow, startTimeout;
+export let signalAbort;
+let subscribe, unsubscribe, isSignal, follow, startTimeout;
 let internal = false;
 
 function newSignal() {

@@ -117,7 +117,7 @@ const nothing = PromiseResolve(undefined);
 
 // takeHandle takes a host's body out of its stream, if nobody has read from it:
 // the stream is then locked, and at its end. It answers 0 if there is none.
-function takeHandle(stream) {
+export function takeHandle(stream) {
   const origin = WeakMapPrototypeGet(origins, stream);
   if (origin === undefined || origin.taken || isDisturbed(stream) || getLocked(stream)) return 0;
   origin.taken = true;

@@ -11,6 +11,7 @@ import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
 import { env } from "mayfly:env";
+import { dispatch, serve } from "mayfly:worker";
 
 const REJECTION = 2;
 
@@ -34,6 +35,8 @@ native.setHooks({
   },
   commonjs: runCommonJS,
   wasmModule: moduleFrom,
+  serve,
+  dispatch,
   tick,
   beforeExit,
   exit: finish,

@@ -42,6 +42,7 @@ import "mayfly:buffer";
 import "mayfly:process";
 import "mayfly:env";
 import "mayfly:shown";
+import "mayfly:worker-calls";
 import "mayfly:call-site";
 import "mayfly:rpc";
 

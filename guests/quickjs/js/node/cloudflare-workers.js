@@ -1,11 +1,17 @@
-// The module cloudflare:workers, as far as it is about bindings: the host
-// resolves that name to this one.
+// The module cloudflare:workers.
 import { env } from "mayfly:env";
 import { RpcPromise, RpcProperty, RpcStub, RpcTarget } from "mayfly:rpc";
+import { currentEvent, waitUntil as waitFor } from "mayfly:worker";
+import { exportsOfWorker as exports } from "mayfly:worker-context";
+import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "mayfly:worker-entrypoint";
 import { PromiseResolve } from "mayfly:primordials";
 
-// Every operation that is under way keeps the execution from ending.
-const waitUntil = (promise) => { PromiseResolve(promise); };
+// Every operation that is under way keeps an execution from ending.
+function waitUntil(promise) {
+  const event = currentEvent();
+  if (event === undefined) PromiseResolve(promise);
+  else waitFor(event, promise);
+}
 
-export { RpcPromise, RpcProperty, RpcStub, RpcTarget, env, waitUntil };
-export default { RpcPromise, RpcProperty, RpcStub, RpcTarget, env, waitUntil };
+export { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };
+export default { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };

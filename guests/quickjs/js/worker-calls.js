@@ -1,0 +1,51 @@
+// Calls of a worker's entrypoints and of what it gave out; and what contexts and
+// the environment need of values.
+import native from "mayfly:native";
+import { Reader } from "mayfly:host";
+import { decodeValue, encodeValue, makeStub, releaseExport, serveCall, serveExport, setEvents } from "mayfly:rpc";
+import { connectContext } from "mayfly:worker-context";
+import { connectEnvironment, environment } from "mayfly:worker-env";
+import { answered, contextOf, done, eventOf, fail, receiver, setCalls, wait, waitUntil } from "mayfly:worker";
+import { promiseThen } from "mayfly:primordials";
+
+// Parts of what native.readCall answers.
+const TARGET = 0;
+const ENTRYPOINT = 1;
+const PROPS = 2;
+
+setEvents({
+  __proto__: null,
+  current: native.currentEvent,
+  held(id, difference) {
+    const event = eventOf(id);
+    if (event === undefined) return;
+    if (difference > 0) wait(event);
+    else done(event);
+  },
+});
+
+setCalls({
+  __proto__: null,
+  call(event, message) {
+    const parts = native.readCall(message, 0);
+    const over = () => answered(event);
+    const failed = (error) => fail(event, error);
+    if (parts[TARGET] === 1) {
+      promiseThen(serveExport(event.id, message, parts), over, failed);
+      return;
+    }
+    event.props = message;
+    event.propsAt = parts[PROPS];
+    const { object, isClass } = receiver(event, parts[ENTRYPOINT]);
+    promiseThen(serveCall(event.id, {
+      __proto__: null, object, own: !isClass, entrypoint: true, env: isClass ? undefined : environment(), ctx: isClass ? undefined : contextOf(event),
+    }, message, parts), over, failed);
+  },
+  release(message) {
+    const r = new Reader(message);
+    releaseExport(r.u32());
+  },
+});
+
+connectContext(waitUntil, (event) => decodeValue(event.props, event.propsAt), makeStub, encodeValue);
+connectEnvironment((message) => decodeValue(message, 1, true));

@@ -1,0 +1,2 @@
+// The WebSocket of a response: its other end is the host's.
+export function sendSocket() { return false; }

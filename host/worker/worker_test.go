@@ -1,0 +1,101 @@
+package worker
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+
+	"mayfly/host/op"
+	"mayfly/host/rpc"
+)
+
+// get asks a worker by GET.
+func get(t testing.TB, target rpc.Target, url string) (int, string) {
+	t.Helper()
+	response, err := target.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.Status, content(t, response)
+}
+
+func content(t testing.TB, r *rpc.Response) string {
+	t.Helper()
+	if r.Body.Stream == nil {
+		return string(r.Body.Bytes)
+	}
+	b, err := io.ReadAll(r.Body.Stream.Reader())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func entry(s *Service, def Definition) rpc.Target {
+	return s.Worker(def).Entrypoint("", rpc.Value{}, Limits{})
+}
+
+func TestFetch(t *testing.T) {
+	s := newService(t, nil)
+	for _, c := range []struct{ name, source, want string }{
+		{"plain object", `export default {fetch(request) { return new Response("hi " + new URL(request.url).pathname) }}`, "200 hi /path"},
+		{"async", `export default {async fetch(request, env, ctx) { await 1; await scheduler.wait(1); return Response.json([request.method, typeof env, typeof ctx.waitUntil], {status: 201}) }}`, `201 ["GET","object","function"]`},
+		{"class", `import { WorkerEntrypoint } from "cloudflare:workers"
+export default class extends WorkerEntrypoint { fetch(request) { return new Response(typeof this.env + this.ctx.constructor.name) } }`, "200 objectExecutionContext"},
+		{"stream", `export default {fetch() { const {readable, writable} = new TransformStream(); const w = writable.getWriter(); (async () => { for (let i = 0; i < 3; i++) await w.write(new TextEncoder().encode("part" + i)); await w.close() })(); return new Response(readable) }}`, "200 part0part1part2"},
+		{"null", `export default {fetch() { return new Response(null, {status: 204}) }}`, "204 "},
+		{"module state", `let n = 0; export default {fetch() { return new Response(String(++n)) }}`, "200 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, body := get(t, entry(s, script(c.source)), "http://example.com/path")
+			if got := strings.TrimSpace(itoa(status)) + " " + body; got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func TestErrors(t *testing.T) {
+	s := newService(t, nil)
+	for _, c := range []struct{ name, source, want string }{
+		{"throws", `export default {fetch() { throw new RangeError("oops") }}`, "RangeError: oops"},
+		{"rejects", `export default {async fetch() { await 1; throw new RangeError("oops") }}`, "RangeError: oops"},
+		{"no response", `export default {fetch() { return 1 }}`, "TypeError: Incorrect type for Promise: the Promise did not resolve to 'Response'."},
+		{"no default", `export const a = 1`, "TypeError: Worker has no default entrypoint."},
+		{"no handler", `export default {}`, "TypeError: Handler does not export a fetch() function."},
+		{"start", `throw new Error("at start")`, "Error: at start"},
+		{"global scope", `await fetch("http://example.com"); export default {}`, "Error: Disallowed operation called within global scope."},
+		{"syntax", `export default {`, "SyntaxError: "},
+		{"used body", `export default {async fetch() { const r = new Response("x"); await r.text(); return r }}`, "TypeError: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := entry(s, script(c.source)).Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://example.com/"})
+			var record *op.ErrorRecord
+			if !errors.As(err, &record) || !strings.HasPrefix(record.Name+": "+record.Message, c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func BenchmarkFetchWarm(b *testing.B) {
+	target := entry(newService(b, nil), script(`export default {fetch() { return new Response("hi") }}`))
+	get(b, target, "http://example.com/")
+	for b.Loop() {
+		get(b, target, "http://example.com/")
+	}
+}
+
+func BenchmarkFetchFresh(b *testing.B) {
+	def := script(`export default {fetch() { return new Response("hi") }}`)
+	def.Request = true
+	target := entry(newService(b, nil), def)
+	get(b, target, "http://example.com/")
+	for b.Loop() {
+		get(b, target, "http://example.com/")
+	}
+}
