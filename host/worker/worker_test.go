@@ -99,3 +99,33 @@ func BenchmarkFetchFresh(b *testing.B) {
 		get(b, target, "http://example.com/")
 	}
 }
+
+func TestCalls(t *testing.T) {
+	s := newService(t, nil)
+	callee := s.Worker(script(`import { WorkerEntrypoint, RpcTarget } from "cloudflare:workers"
+class Counter extends RpcTarget { #n = 0; add(n) { return this.#n += n } }
+export default class extends WorkerEntrypoint {
+	add(a, b) { return a + b }
+	counter() { return new Counter() }
+	async apply(f, x) { return await f(x) + 1 }
+	fail() { throw new RangeError("no") }
+	props() { return this.ctx.props }
+}`))
+	def := script(`export default {async fetch(request, env) {
+	const out = [];
+	out.push(await env.CALLEE.add(1, 2));
+	using counter = await env.CALLEE.counter();
+	await counter.add(5);
+	out.push(await counter.add(6));
+	out.push(await env.CALLEE.counter().add(7));
+	out.push(await env.CALLEE.apply((x) => x * 10, 4));
+	try { await env.CALLEE.fail() } catch (e) { out.push(e.name + ":" + e.message) }
+	try { await env.CALLEE.none() } catch (e) { out.push(e.message) }
+	return Response.json(out);
+}}`)
+	def.Services = []ServiceBinding{{"CALLEE", callee.Entrypoint("", rpc.Value{}, Limits{})}}
+	_, body := get(t, entry(s, def), "http://example.com/")
+	if want := `[3,11,7,41,"RangeError:no","The RPC receiver does not implement the method \"none\"."]`; body != want {
+		t.Errorf("got %s, want %s", body, want)
+	}
+}
