@@ -18,7 +18,10 @@ func (in *instance) loopback(r *op.Reader, w *op.Writer) error {
 	if err != nil {
 		return err
 	}
-	handle, err := in.addStub(in.worker.Entrypoint(name, props, Limits{}), nil)
+	if len(props.Message) == 0 {
+		e = nil // it is the same for all events
+	}
+	handle, err := in.addStub(in.worker.Entrypoint(name, props, Limits{}), e)
 	if err == nil {
 		w.U32(handle)
 	}

@@ -10,7 +10,7 @@ import { LOADER_ENTRYPOINT, LOADER_GET, LOADER_PROVIDE } from "mayfly:op.gen";
 import { defineKind, handleOf } from "mayfly:binding";
 import { bytesOf } from "mayfly:crypto-bytes";
 import { defineInterface, requireArguments } from "mayfly:interface";
-import { isLoopback, lend, makeStub } from "mayfly:rpc";
+import { lending, makeLent } from "mayfly:rpc";
 import {
   ArrayIsArray, ArrayPrototypePush, FunctionPrototypeCall, JSONStringify, NumberIsInteger, ObjectKeys, StringPrototypeToWellFormed, bytesCopy, newPromise, promiseThen,
 } from "mayfly:primordials";
@@ -105,9 +105,8 @@ const BINDING = 60014;
 
 // capabilityOf answers the kind and handle of a Fetcher.
 function capabilityOf(value, wrong) {
-  if (isLoopback(value)) value = value({});
   if (!isObject(value)) throw wrong();
-  const r = new Reader(lend(() => native.encodeValue(value)));
+  const r = new Reader(native.encodeValue(value));
   const message = r.bytes();
   const tag = message[0] === TAG ? message[1] << 8 | message[2] : 0;
   if (r.u32() !== 1 || (tag !== SERVICE && tag !== BINDING)) throw wrong();
@@ -141,7 +140,7 @@ function readCode(worker, code) {
     w.u8(0).u32(0).u32(0);
   } else {
     if (!isObject(env) || typeof env === "function") throw wrongField("env", "WorkerCode", "Object");
-    w.u8(1).raw(lend(() => native.encodeValue(env)));
+    w.u8(1).raw(native.encodeValue(env));
   }
   const outbound = code.globalOutbound;
   const capabilities = [];
@@ -164,7 +163,7 @@ function readCode(worker, code) {
 }
 
 // provide gives the host a worker's code.
-function provide(worker, code) { call(LOADER_PROVIDE, readCode(worker, code)); }
+function provide(worker, code) { lending(() => call(LOADER_PROVIDE, readCode(worker, code))); }
 
 // refuse tells the host why there is none.
 function refuse(worker, error) {
@@ -202,7 +201,8 @@ export class WorkerStub {
   }
 
   getEntrypoint(name = undefined, options = undefined) {
-    return makeStub(entrypoint(this.#worker, name, options));
+    const worker = this.#worker;
+    return makeLent(() => entrypoint(worker, name, options));
   }
 
   getDurableObjectClass() {
@@ -234,7 +234,7 @@ function entrypoint(worker, name, options) {
     limits = options.limits;
   }
   if (props === undefined) w.u32(0).u32(0);
-  else w.raw(lend(() => native.encodeValue(props)));
+  else w.raw(native.encodeValue(props));
   writeLimits(w, limits, "EntrypointOptions");
   return new Reader(call(LOADER_ENTRYPOINT, w.done())).u32();
 }

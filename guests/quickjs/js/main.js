@@ -43,6 +43,7 @@ import "mayfly:process";
 import "mayfly:env";
 import "mayfly:shown";
 import "mayfly:worker-calls";
+import "mayfly:loader";
 import "mayfly:call-site";
 import "mayfly:rpc";
 

@@ -6,7 +6,7 @@ import { Writer, call } from "mayfly:host";
 import { STUB_RELEASE } from "mayfly:op.gen";
 import { handleOf } from "mayfly:binding";
 import {
-  MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, promiseThen,
+  ArrayPrototypePush, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, promiseThen,
 } from "mayfly:primordials";
 
 const { dispose: SymbolDispose } = Symbol;
@@ -69,14 +69,43 @@ export function drop(link) {
 const exported = new Map(); // id → { link, event }
 let lastExport = 0;
 
+let lending = false;
+const lent = new Map(); // event → ids
+
+// lend has run() give out what others may hold only as long as the event goes on
+// for another reason: it does not wait for them.
+export function lend(run) {
+  const outer = lending;
+  lending = true;
+  try {
+    return run();
+  } finally {
+    lending = outer;
+  }
+}
+
+// endLent forgets what an event has lent that is over.
+export function endLent(event) {
+  const ids = MapPrototypeGet(lent, event);
+  if (ids === undefined) return;
+  MapPrototypeDelete(lent, event);
+  for (let i = 0; i < ids.length; i++) releaseExport(ids[i]);
+}
+
 // exportLink lets others hold a local link, under a number that is never used
 // again.
 export function exportLink(link) {
   const id = ++lastExport;
   const event = currentEvent();
   link.count++;
-  MapPrototypeSet(exported, id, { __proto__: null, link, event });
-  held(event, 1);
+  MapPrototypeSet(exported, id, { __proto__: null, link, event, waits: !lending });
+  if (lending) {
+    const ids = MapPrototypeGet(lent, event);
+    if (ids === undefined) MapPrototypeSet(lent, event, [id]);
+    else ArrayPrototypePush(ids, id);
+  } else {
+    held(event, 1);
+  }
   return id;
 }
 
@@ -89,5 +118,5 @@ export function releaseExport(id) {
   if (entry === undefined) return;
   MapPrototypeDelete(exported, id);
   drop(entry.link);
-  held(entry.event, -1);
+  if (entry.waits) held(entry.event, -1);
 }

@@ -70,6 +70,7 @@ const serviceHandler = {
     if (typeof key !== "string" || key === "fetch" || key === "connect" || key === "dup" || key === "constructor") return ReflectGet(Fetcher.prototype, key);
     return key === "then" ? undefined : newProperty(target, key);
   },
+  apply: (target, self, args) => target.make(args[0]),
 };
 
 const promiseHandler = {
@@ -106,6 +107,15 @@ export function newStub(link) {
 // newService makes a stub that has fetch.
 export function newService(link) {
   return new Proxy({ __proto__: null, kind: SERVICE, link }, serviceHandler);
+}
+
+// newLoopback makes one that can be called, too: make(options) is its answer.
+export function newLoopback(link, make) {
+  const target = callable();
+  target.kind = SERVICE;
+  target.link = link;
+  target.make = make;
+  return new Proxy(target, serviceHandler);
 }
 
 function newProperty(parent, name) {

@@ -1,15 +1,25 @@
 // Calls between isolates: what the rest of the bootstrap uses of it.
 import { defineKind } from "mayfly:binding";
-import { bindingLink, releaseExport, remoteLink, setEvents } from "mayfly:rpc-link";
+import { bindingLink, endLent, lend, releaseExport, remoteLink, setEvents } from "mayfly:rpc-link";
 import { serveCall, serveExport } from "mayfly:rpc-serve";
-import { Fetcher, RpcPromise, RpcProperty, RpcStub, newService, newStub } from "mayfly:rpc-stub";
+import { Fetcher, RpcPromise, RpcProperty, RpcStub, newLoopback, newService, newStub } from "mayfly:rpc-stub";
 import { RpcTarget } from "mayfly:rpc-target";
-import { decodeValue, encodeValue } from "mayfly:rpc-value";
+import { decodeValue, encodeValue, within } from "mayfly:rpc-value";
 
 // makeStub makes a stub of a handle of the host that lasts as long as the
 // instance: an entrypoint's, which has fetch.
 export const makeStub = (handle) => newService(remoteLink(handle, true));
 
+// makeLoopback makes one that can be called: make(options) is its answer.
+export const makeLoopback = (handle, make) => newLoopback(remoteLink(handle, true), make);
+
+// makeLent makes a stub of the event of a handle that run() answers: what run()
+// gives out by messages is lent, see rpc-link.js.
+export const makeLent = (run) => newService(remoteLink(lending(run), false));
+
+// lending has run() write a message and send it whose stubs are lent.
+export const lending = (run) => lend(() => within(run));
+
 defineKind("service", (reference) => newService(bindingLink(reference)));
 
-export { Fetcher, RpcPromise, RpcProperty, RpcStub, RpcTarget, decodeValue, encodeValue, newStub, releaseExport, serveCall, serveExport, setEvents };
+export { Fetcher, RpcPromise, RpcProperty, RpcStub, RpcTarget, decodeValue, encodeValue, endLent, newStub, releaseExport, serveCall, serveExport, setEvents };

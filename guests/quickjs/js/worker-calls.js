@@ -2,10 +2,10 @@
 // the environment need of values.
 import native from "mayfly:native";
 import { Reader } from "mayfly:host";
-import { decodeValue, encodeValue, makeStub, releaseExport, serveCall, serveExport, setEvents } from "mayfly:rpc";
+import { decodeValue, endLent, makeLent, makeLoopback, releaseExport, serveCall, serveExport, setEvents } from "mayfly:rpc";
 import { connectContext } from "mayfly:worker-context";
 import { connectEnvironment, environment } from "mayfly:worker-env";
-import { answered, contextOf, done, eventOf, fail, receiver, setCalls, wait, waitUntil } from "mayfly:worker";
+import { answered, connectEnd, contextOf, done, eventOf, fail, receiver, setCalls, wait, waitUntil } from "mayfly:worker";
 import { promiseThen } from "mayfly:primordials";
 
 // Parts of what native.readCall answers.
@@ -47,5 +47,6 @@ setCalls({
   },
 });
 
-connectContext(waitUntil, (event) => decodeValue(event.props, event.propsAt), makeStub, encodeValue);
+connectContext(waitUntil, (event) => decodeValue(event.props, event.propsAt), makeLoopback, makeLent);
+connectEnd(endLent);
 connectEnvironment((message) => decodeValue(message, 1, true));

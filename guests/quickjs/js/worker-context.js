@@ -1,20 +1,22 @@
 // The execution context of a worker's event: ctx.
 import { Proxy, TypeError, Uint8Array } from "mayfly:intrinsics";
+import native from "mayfly:native";
 import { Writer, Reader, call } from "mayfly:host";
 import { LOOPBACK } from "mayfly:op.gen";
 import { defineInterface } from "mayfly:interface";
 
 
 let making;
-let wait, decodeProps, stubs, encode;
+let wait, decodeProps, loopbackStub, propsStub;
 
 // connectContext tells how contexts do what other modules know: waitUntil(event,
-// promise), props(event), stub(handle), encodeValue(value).
-export function connectContext(waitUntil, props, stub, encodeValue) {
+// promise), props(event), stub(handle, make), eventStub(run): run() answers a
+// handle, within the writing of a message.
+export function connectContext(waitUntil, props, stub, eventStub) {
   wait = waitUntil;
   decodeProps = props;
-  stubs = stub;
-  encode = encodeValue;
+  loopbackStub = stub;
+  propsStub = eventStub;
 }
 
 export class ExecutionContext {
@@ -54,18 +56,24 @@ export function newContext(event) {
 const none = new Uint8Array(0);
 const loopbacks = { __proto__: null };
 
-function loopback(name, props) {
-  const message = new Writer(64).str(name === "default" ? "" : name);
-  if (props === undefined) message.bytes(none).u32(0);
-  else props(message);
-  return stubs(new Reader(call(LOOPBACK, message.done())).u32());
+const handleOf = (message) => new Reader(call(LOOPBACK, message)).u32();
+
+// loopback makes a stub of an entrypoint without props, which can be called for
+// one with them.
+function loopback(name) {
+  const wanted = name === "default" ? "" : name;
+  return loopbackStub(handleOf(new Writer(64).str(wanted).bytes(none).u32(0).done()), (options) => {
+    const props = options === undefined || options === null ? undefined : options.props;
+    if (props !== undefined && (typeof props !== "object" || props === null)) throw new TypeError("Incorrect type for the 'props' field on 'LoopbackOptions': the provided value is not of type 'Object'.");
+    return propsStub(() => handleOf(new Writer(256).str(wanted).raw(native.encodeValue(props ?? {})).done()));
+  });
 }
 
 export const exportsOfWorker = new Proxy({ __proto__: null }, {
   __proto__: null,
   get(_, name) {
     if (typeof name !== "string") return undefined;
-    return loopbacks[name] ??= loopback(name, undefined);
+    return loopbacks[name] ??= loopback(name);
   },
   has: (_, name) => typeof name === "string",
 });

@@ -40,6 +40,10 @@ export function serve(namespace) { exported = namespace; }
 let calls = { __proto__: null, call: undefined, release() {} };
 export function setCalls(handlers) { calls = handlers; }
 
+// What else ends with an event is another module's, too.
+let ended = () => {};
+export function connectEnd(end) { ended = end; }
+
 // eventOf is an event that is under way, or undefined.
 export const eventOf = (id) => MapPrototypeGet(events, id);
 export const currentEvent = () => MapPrototypeGet(events, native.currentEvent());
@@ -76,6 +80,7 @@ export function done(event) {
   MapPrototypeDelete(events, event.id);
   call(EVENT_DONE, new Writer(4).u32(event.id).done());
   native.endOperations(event.id);
+  ended(event.id);
 }
 
 // waitUntil has the event go on until a promise has settled.
@@ -123,6 +128,7 @@ function abort(id, message) {
 function end(id) {
   MapPrototypeDelete(events, id);
   native.endOperations(id);
+  ended(id);
 }
 
 // ---- entrypoints
