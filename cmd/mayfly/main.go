@@ -26,6 +26,7 @@ type commands struct {
 
 	Serve   serveCommand   `cmd:"" help:"Serve the REST endpoint."`
 	Run     runCommand     `cmd:"" help:"Run one program, in process."`
+	Deploy  deployCommand  `cmd:"" help:"Deploy the worker of a project to a server."`
 	Guests  guestsCommand  `cmd:"" help:"Prepare the guests, and list them."`
 	Keys    keysCommand    `cmd:"" help:"Create, list and revoke API keys."`
 	S3Keys  s3KeysCommand  `cmd:"" name:"s3-keys" help:"Create, list and delete the keys of mayfly serve --s3."`

@@ -58,10 +58,11 @@ func missingBuiltins() api.Plugin {
 
 const missingAsked resolving = 10
 
-// runtimeModules keeps the imports of what the runtime itself offers.
+// runtimeModules keeps the imports of what the runtime itself offers; the npm
+// package among it bundles in wasm, where the runtime does so natively.
 func runtimeModules() api.Plugin {
 	return api.Plugin{Name: "runtime modules", Setup: func(b api.PluginBuild) {
-		b.OnResolve(api.OnResolveOptions{Filter: `^(cloudflare|workerd):`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+		b.OnResolve(api.OnResolveOptions{Filter: `^((cloudflare|workerd):.*|@cloudflare/worker-bundler)$`}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: a.Path, External: true}, nil
 		})
 	}}

@@ -206,7 +206,7 @@ func (c *creation) virtualModules() api.Plugin {
 
 // isExternal says whether an import is to stay.
 func (c *creation) isExternal(specifier string) bool {
-	if strings.HasPrefix(specifier, "cloudflare:") || strings.HasPrefix(specifier, "workerd:") {
+	if strings.HasPrefix(specifier, "cloudflare:") || strings.HasPrefix(specifier, "workerd:") || specifier == "@cloudflare/worker-bundler" {
 		return true
 	}
 	return !strings.HasPrefix(specifier, ".") && !strings.HasPrefix(specifier, "/") &&

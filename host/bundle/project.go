@@ -224,7 +224,7 @@ func (b *Builder) options() api.BuildOptions {
 	if p.Minify {
 		o.MinifyWhitespace, o.MinifyIdentifiers, o.MinifySyntax = true, true, true
 	}
-	o.Plugins = []api.Plugin{b.aliases(), b.ruled(), builtinImports(p.Builtin), missingBuiltins(), runtimeModules()}
+	o.Plugins = []api.Plugin{b.aliases(), runtimeModules(), b.ruled(), builtinImports(p.Builtin), missingBuiltins()}
 	return o
 }
 

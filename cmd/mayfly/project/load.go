@@ -199,3 +199,6 @@ func lineOf(o *object, name string) int {
 }
 
 func validGlob(pattern string) bool { return doublestar.ValidatePattern(pattern) }
+
+// ValidName says whether a worker may have that name.
+func ValidName(name string) bool { return workerName.MatchString(name) }
