@@ -60,7 +60,7 @@ enum {
 
 #define VALUE_NESTING 512        /* as MaxNesting of host/rpc */
 #define VALUE_LIMIT (32u << 20)  /* bytes of a message */
-#define VALUE_CAPABILITIES 65536 /* of a message */
+#define VALUE_CAPABILITIES 10000 /* of a message */
 #define SAFE_INTEGER 9007199254740991.0
 
 static struct {
@@ -100,6 +100,7 @@ static JSValueConst error_class_proto(JSContext *ctx, size_t i)
     return error_classes[i].kind < 0 ? ctx->class_proto[JS_CLASS_ERROR] : ctx->native_error_proto[error_classes[i].kind];
 }
 
+#include "stub.h"
 #include "value_items.h"
 #include "value_write.h"
 #include "value_read.h"

@@ -16,15 +16,11 @@
  *   takeBody(request or response) → null, Uint8Array or ReadableStream; the body
  *                                         is used by this, unless it is a stream
  *   isProxy(value) → boolean
- *   setStubHandlers(list)                 the handlers of proxies that are stubs
- *   stubTarget(value) → target            of a proxy with one of these, or undefined
+ *   setDisposer(object, f)                f is its Symbol.dispose, which doesn't
+ *                                         enumerate; stubs and primitives stay as they are
  */
 #ifndef VALUE_NATIVE_H
 #define VALUE_NATIVE_H
-
-#define STUB_HANDLERS 4
-
-static JSValue stub_handlers[STUB_HANDLERS];
 
 static JSValue value_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
@@ -231,24 +227,13 @@ static JSValue value_is_proxy(JSContext *ctx, JSValueConst this_val, int argc, J
     return JS_NewBool(ctx, JS_IsProxy(argv[0]));
 }
 
-static JSValue value_set_stub_handlers(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+/* Gives an object what is called at its disposal; a primitive has none. */
+static JSValue value_set_disposer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    for (uint32_t i = 0; i < STUB_HANDLERS; i++) {
-        JS_FreeValue(ctx, stub_handlers[i]);
-        stub_handlers[i] = JS_GetPropertyUint32(ctx, argv[0], i);
-    }
-    return JS_UNDEFINED;
-}
-
-static JSValue value_stub_target(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
-{
-    if (!JS_IsProxy(argv[0]))
+    if (!JS_IsObject(argv[0]) || stub_of(argv[0]))
         return JS_UNDEFINED;
-    JSProxyData *proxy = JS_VALUE_GET_OBJ(argv[0])->u.opaque;
-    for (uint32_t i = 0; i < STUB_HANDLERS; i++)
-        if (!proxy->is_revoked && JS_IsObject(stub_handlers[i]) && same_object(proxy->handler, stub_handlers[i]))
-            return js_dup(proxy->target);
-    return JS_UNDEFINED;
+    int defined = JS_DefinePropertyValue(ctx, argv[0], JS_ATOM_Symbol_dispose, js_dup(argv[1]), JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    return defined < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static int value_init(JSContext *ctx, JSValueConst global, JSValueConst native)
@@ -264,13 +249,10 @@ static int value_init(JSContext *ctx, JSValueConst global, JSValueConst native)
         JS_CFUNC_DEF("readCall", 2, value_read_call),
         JS_CFUNC_DEF("takeBody", 1, value_take_body),
         JS_CFUNC_DEF("isProxy", 1, value_is_proxy),
-        JS_CFUNC_DEF("setStubHandlers", 1, value_set_stub_handlers),
-        JS_CFUNC_DEF("stubTarget", 1, value_stub_target),
+        JS_CFUNC_DEF("setDisposer", 2, value_set_disposer),
     };
     values.encode_hook = values.decode_hook = JS_UNDEFINED;
-    for (uint32_t i = 0; i < STUB_HANDLERS; i++)
-        stub_handlers[i] = JS_UNDEFINED;
-    return JS_SetPropertyFunctionList(ctx, native, services, countof(services));
+    return stub_init(ctx, native) ? -1 : JS_SetPropertyFunctionList(ctx, native, services, countof(services));
 }
 
 #endif

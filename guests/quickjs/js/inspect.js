@@ -11,7 +11,7 @@ import * as types from "mayfly:types";
 import source from "mayfly:npm/node-inspect-extracted/dist/inspect.js" with { type: "text" };
 import { ObjectGetOwnPropertyDescriptor, ObjectGetPrototypeOf, StringPrototypeStartsWith, uncurryThis } from "mayfly:primordials";
 
-const { promiseDetails, proxyDetails, previewEntries, stubTarget } = native;
+const { promiseDetails, proxyDetails, previewEntries } = native;
 const ErrorPrototypeToString = uncurryThis(Error.prototype.toString);
 
 const ONLY_ENUMERABLE = 2;
@@ -34,7 +34,6 @@ const binding = {
   getPromiseDetails: (promise) => promiseDetails(promise) ?? [constants.kPending, undefined],
   // With full false: the target only. node answers undefined for what is no proxy.
   getProxyDetails(value, full = true) {
-    if (stubTarget(value) !== undefined) return undefined; // its target says nothing
     const details = proxyDetails(value);
     return details === undefined || full ? details : details[0];
   },

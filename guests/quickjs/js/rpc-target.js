@@ -61,7 +61,7 @@ export function lookup(object, own, path, entrypoint) {
     if (i === last) return { __proto__: null, value, receiver: object, stub: undefined, rest: 0 };
     if ((typeof value !== "object" || value === null) && typeof value !== "function") throw notImplemented(name);
     entrypoint = false;
-    if (native.stubTarget(value) !== undefined) return { __proto__: null, value: undefined, receiver: undefined, stub: value, rest: i + 1 };
+    if (native.stubKind(value) !== 0) return { __proto__: null, value: undefined, receiver: undefined, stub: value, rest: i + 1 };
     own = ownMembers(value);
     if (own === undefined) throw notImplemented(name);
     object = value;

@@ -13,7 +13,7 @@ import { bytesOf } from "mayfly:crypto";
 import { giveHandle, readBody, streamOfHandle } from "mayfly:fetch";
 import { abortWriter, closeWriter, getLocked, getWriter, isReadableStream, isWritableStream, newWritable, writableLocked, writeTo } from "mayfly:streams";
 import { drop, exportLink, isLocal, linkHandle, localLink, releaseExport, remoteLink, requireLink } from "mayfly:rpc-link";
-import { disposeTarget, isService, newService, newStub, stubLink } from "mayfly:rpc-stub";
+import { disposeState, isService, newService, newStub, stubLink } from "mayfly:rpc-stub";
 import { isRpcTarget, ownMembers } from "mayfly:rpc-target";
 import {
   ArrayPrototypePush, ObjectDefineProperty, ObjectGetPrototypeOf, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, bytesCopy, getter, newPromise, promiseThen, uncurryThis,
@@ -22,7 +22,7 @@ import {
 const { dispose: SymbolDispose } = Symbol;
 const ObjectPrototype = Object.prototype;
 const { AbortController, Headers, Request, Response } = globalThis;
-const { className, stubTarget } = native;
+const { className, stubKind, stubState } = native;
 const none = new Uint8Array(0);
 const ignore = () => {};
 
@@ -262,23 +262,38 @@ function writing(run) {
   }
 }
 
+// beginMessage begins to write a message that is sent at once; endMessage, or
+// failMessage, ends that with what it answered.
+export function beginMessage() {
+  const outer = { __proto__: null, given, locals };
+  given = [];
+  locals = undefined;
+  return outer;
+}
+
+export function endMessage(outer) {
+  const mine = given;
+  ({ given, locals } = outer);
+  if (mine.length !== 0) commitAll(mine);
+}
+
+export function failMessage(outer) {
+  const mine = given;
+  ({ given, locals } = outer);
+  if (mine.length !== 0) undoAll(mine);
+}
+
 // within has run() write a message and send it.
 export function within(run) {
-  const outer = given;
-  const outerLocals = locals;
-  const mine = given = [];
-  locals = undefined;
+  const outer = beginMessage();
   let value;
   try {
     value = run();
   } catch (error) {
-    if (mine.length !== 0) undoAll(mine);
+    failMessage(outer);
     throw error;
-  } finally {
-    given = outer;
-    locals = outerLocals;
   }
-  if (mine.length !== 0) commitAll(mine);
+  endMessage(outer);
   return value;
 }
 
@@ -375,7 +390,7 @@ const newResponse = (parts) => new Response(bodyInit(parts[3]), { __proto__: nul
 
 function stubOf(link, service) {
   const stub = service ? newService(link) : newStub(link);
-  if (gathered !== undefined) ArrayPrototypePush(gathered, stubTarget(stub));
+  if (gathered !== undefined) ArrayPrototypePush(gathered, stubState(stub));
   return stub;
 }
 
@@ -410,7 +425,7 @@ function hold(link) {
 native.setValueHooks({ __proto__: null, encode, decode });
 
 function disposeAll(list) {
-  for (let i = 0; i < list.length; i++) disposeTarget(list[i]);
+  for (let i = 0; i < list.length; i++) disposeState(list[i]);
 }
 
 // reading has run() read a message: what it makes of it is disposed of if that
@@ -450,22 +465,32 @@ export function decodeValue(bytes, at = 0, lasting = false) {
 }
 
 // disposable gives the result of a call the means to dispose of what is in it.
-function disposable({ value, stubs }) {
-  if (typeof value === "object" && value !== null) {
-    ObjectDefineProperty(value, SymbolDispose, { __proto__: null, value: () => disposeAll(stubs), writable: true, enumerable: false, configurable: true });
-  }
+function disposable(value, stubs) {
+  native.setDisposer(value, stubs.length === 0 ? nothingToDispose : () => disposeAll(stubs));
   return value;
 }
+const nothingToDispose = () => {};
 
 // decodeResult reads the result of a call.
-export const decodeResult = (bytes) => disposable(reading(() => native.decodeValue(bytes, 0)));
+export function decodeResult(bytes) {
+  const outer = gathered;
+  const mine = gathered = [];
+  try {
+    return disposable(native.decodeValue(bytes, 0), mine);
+  } catch (error) {
+    disposeAll(mine);
+    throw error;
+  } finally {
+    gathered = outer;
+  }
+}
 
 // withDisposal is what goes for a result: a plain object may have a method that
 // is called when the caller has done with it.
 export function withDisposal(value) {
   if (typeof value !== "object" || value === null || ObjectGetPrototypeOf(value) !== ObjectPrototype) return { __proto__: null, value, link: undefined };
   const dispose = value[SymbolDispose];
-  if (typeof dispose !== "function" || stubTarget(dispose) !== undefined) return { __proto__: null, value, link: undefined };
+  if (typeof dispose !== "function" || stubKind(dispose) !== 0) return { __proto__: null, value, link: undefined };
   const link = localLink(value, true);
   return { __proto__: null, value: new Disposable(value, link), link };
 }
@@ -497,7 +522,8 @@ export function copyValue(value) {
 export function copyResult(value) {
   const { value: result, link } = withDisposal(value);
   try {
-    return disposable(copy(result));
+    const { value: made, stubs } = copy(result);
+    return disposable(made, stubs);
   } finally {
     if (link !== undefined) drop(link);
   }
