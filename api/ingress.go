@@ -42,10 +42,10 @@ func (s *Server) serveWorker(w http.ResponseWriter, r *http.Request) bool {
 	named := false
 	switch {
 	case !s.hosts.names[hostName(r.Host)]:
-		target, err = s.options.Ingress.Host(r.Context(), hostName(r.Host))
+		target, err = s.options.Workers.Host(r.Context(), hostName(r.Host))
 	case strings.HasPrefix(path, workerPath):
 		name, rest, slash := strings.Cut(path[len(workerPath):], "/")
-		if target, err = s.options.Ingress.Named(r.Context(), name); err == nil && target == nil {
+		if target, err = s.options.Workers.Named(r.Context(), name); err == nil && target == nil {
 			s.refuse(w, r, newProblem(notFound, "There is no worker %q.", name))
 			return true
 		}

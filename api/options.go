@@ -60,8 +60,10 @@ type Options struct {
 	// key. nil: there are none.
 	Presign func(ctx context.Context, tenant, method, bucket, key string, expires time.Duration) (string, error)
 	Buckets Buckets // nil: there are none
-	// Ingress finds workers; nil: there are none.
-	Ingress Ingress
+	Workers Workers // nil: there are none
+	// WorkerDomains are those of which each subdomain is a worker; empty:
+	// workers are reached below /w/ alone.
+	WorkerDomains []string
 	// ErrorPage answers a request whose worker failed, if it wants to, and says
 	// whether it did. Nil: clients get a problem.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, err error) bool

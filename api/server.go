@@ -184,7 +184,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveArtifactHost(w, r, id)
 		return
 	}
-	if s.options.Ingress != nil && s.serveWorker(w, r) {
+	if s.options.Workers != nil && s.serveWorker(w, r) {
 		return
 	}
 	if !s.hosts.allows(r.Host) {
@@ -258,6 +258,13 @@ func (s *Server) routes() {
 	e.DELETE("/v1/buckets/:name", s.counted(s.authenticated(s.withBuckets(s.deleteBucket))))
 	for _, route := range s.sessionRoutes() {
 		handler := s.counted(s.authenticated(s.withSessions(route.handler)))
+		e.Add(route.method, route.path, handler)
+		if route.method == http.MethodGet {
+			e.HEAD(route.path, handler)
+		}
+	}
+	for _, route := range s.workerRoutes() {
+		handler := s.counted(s.authenticated(s.withWorkers(route.handler)))
 		e.Add(route.method, route.path, handler)
 		if route.method == http.MethodGet {
 			e.HEAD(route.path, handler)

@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	"mayfly/api"
+	registry "mayfly/host/deployment"
 	"mayfly/host/execution"
 	"mayfly/host/session"
+	"mayfly/host/worker"
 	objects "mayfly/storage/fs"
 	"mayfly/storage/kv"
 	"mayfly/storage/meta"
@@ -43,6 +47,7 @@ type serverSettings struct {
 	MaxBody        size          `help:"Largest request body." default:"16MiB" env:"MAYFLY_MAX_BODY"`
 	sessionSettings
 	s3Settings
+	WorkerDomains []string      `help:"Domains whose subdomains are workers; localhost where the server listens on loopback." placeholder:"DOMAIN" env:"MAYFLY_WORKER_DOMAINS"`
 	ShutdownGrace time.Duration `help:"How long running executions may take to end at shutdown." default:"10s" env:"MAYFLY_SHUTDOWN_GRACE"`
 }
 
@@ -107,12 +112,20 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 		return err
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
+	running := worker.New(worker.Config{Executions: h.service})
+	defer running.Close()
+	domains := cmd.workerDomains()
+	workers, err := registry.Open(ctx, registry.Config{Records: records, Workers: running, Executions: h.service, Domains: domains, Log: log})
+	if err != nil {
+		return err
+	}
+	defer workers.Close()
 	var s3 *s3Endpoint
 	server, err := api.New(api.Options{
 		Presign: func(ctx context.Context, tenant, method, bucket, key string, expires time.Duration) (string, error) {
 			return s3.presign(ctx, buckets, tenant, method, bucket, key, expires)
 		},
-		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions, Secrets: secrets, Buckets: buckets,
+		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions, Secrets: secrets, Buckets: buckets, Workers: workers, WorkerDomains: domains,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
 		Registry: newRegistry(h.runtime, sessions), Log: log, Version: version,
@@ -198,6 +211,19 @@ func (cmd *serveCommand) sweep(ctx context.Context, records *meta.Store, files *
 	_, err2 := files.Sweep(ctx)
 	_, err3 := values.Sweep(ctx)
 	return errors.Join(err, err2, err3)
+}
+
+// workerDomains are the domains whose subdomains are workers.
+func (cmd *serveCommand) workerDomains() []string {
+	if len(cmd.WorkerDomains) > 0 || cmd.PublicURL != "" {
+		return cmd.WorkerDomains
+	}
+	if host, _, err := net.SplitHostPort(cmd.Listen); err == nil {
+		if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+			return []string{"localhost"}
+		}
+	}
+	return nil
 }
 
 // loadSecret reads the key that signs artifact URLs, or makes it.

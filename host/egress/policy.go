@@ -19,6 +19,7 @@ type Rule struct {
 	// resolve to one.
 	Host    string
 	Ports   []int    // nil: 80 and 443
+	AnyPort bool     // in place of Ports
 	Methods []string // nil: all
 	// Inject is what is added to requests that the rule lets out, from secrets
 	// that the guest never sees. Requests by http are then refused, unless
@@ -57,6 +58,7 @@ type rule struct {
 	suffix  string // with its leading dot
 	block   netip.Prefix
 	ports   []uint16
+	anyPort bool
 	methods []string
 	inject  []Injection
 	http    bool // may inject into requests without TLS
@@ -73,7 +75,7 @@ func (g *Guard) Compile(rules []Rule) (*Policy, error) {
 	}
 	p := &Policy{guard: g, rules: make([]rule, 0, len(rules))}
 	for i, r := range rules {
-		c := rule{host: r.Host, ports: []uint16{80, 443}}
+		c := rule{host: r.Host, ports: []uint16{80, 443}, anyPort: r.AnyPort}
 		if err := c.compileHost(r.Host); err != nil {
 			return nil, &RuleError{i, "host", err}
 		}
@@ -227,7 +229,7 @@ func (p *Policy) check(method string, anyMethod bool, u *url.URL) ([]Injection, 
 			continue
 		}
 		byHost = r
-		if !slices.Contains(r.ports, port) {
+		if !r.anyPort && !slices.Contains(r.ports, port) {
 			continue
 		}
 		byPort = r

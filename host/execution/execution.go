@@ -62,6 +62,7 @@ type Network struct{ Allow []NetworkRule }
 type NetworkRule struct {
 	Host    string   // example.com, *.example.com, *, an address, or a CIDR block
 	Ports   []int    // nil: 80 and 443
+	AnyPort bool     `json:",omitempty"` // in place of Ports
 	Methods []string // nil: all
 	// Inject adds secrets of the tenant to requests that the rule lets out. The
 	// program sees nothing of them.

@@ -272,7 +272,7 @@ func (s *Service) compile(n *Network, field string) (*egress.Policy, error) {
 	}
 	rules := make([]egress.Rule, len(n.Allow))
 	for i, a := range n.Allow {
-		rules[i] = egress.Rule{Host: a.Host, Ports: a.Ports, Methods: a.Methods, Inject: a.Inject, AllowHTTP: a.AllowHTTP}
+		rules[i] = egress.Rule{Host: a.Host, Ports: a.Ports, AnyPort: a.AnyPort, Methods: a.Methods, Inject: a.Inject, AllowHTTP: a.AllowHTTP}
 	}
 	p, err := s.guard.Compile(rules)
 	var wrong *egress.RuleError
