@@ -238,6 +238,8 @@ func (d *dynamic) ready(ctx context.Context) (*Worker, error) {
 	}
 }
 
+const emptyMap = 0xA0 // of CBOR: an object without properties
+
 // make makes the worker. The loader's lock is held.
 func (d *dynamic) make() *Worker {
 	parent := d.loader.parent
@@ -247,7 +249,7 @@ func (d *dynamic) make() *Worker {
 		Policy: parent.def.Policy, Outbound: parent.def.Outbound, Blocked: parent.def.Blocked, Limits: parent.limits,
 	}
 	if def.Env == nil {
-		def.Env = &rpc.Value{}
+		def.Env = &rpc.Value{Message: []byte{emptyMap}}
 	}
 	inherits := true
 	if p := d.policy; p != nil {

@@ -100,8 +100,13 @@ func (w *Worker) pick(ctx context.Context) (*instance, error) {
 	}
 }
 
-// choose is the instance that has least to do, or a new one where all have
-// something and there is a processor for one more. The lock is held.
+// crowded is how many events an instance has when the next one begins in another:
+// requests that come one after the other meet in one, though the one before may
+// have something to finish.
+const crowded = 4
+
+// choose is the oldest instance that isn't crowded, or a new one where there is a
+// processor for it, or the one that has least to do. The lock is held.
 func (w *Worker) choose() *instance {
 	var best *instance
 	if !w.def.Request {
@@ -109,8 +114,12 @@ func (w *Worker) choose() *instance {
 			if best == nil || in.load.Load() < best.load.Load() {
 				best = in
 			}
+			if in.load.Load() < crowded {
+				best = in
+				break
+			}
 		}
-		if best != nil && (best.load.Load() == 0 || len(w.instances) >= w.service.processors) {
+		if best != nil && (best.load.Load() < crowded || len(w.instances) >= w.service.processors) {
 			best.used = time.Now()
 			return best
 		}

@@ -65,7 +65,7 @@ func TestErrors(t *testing.T) {
 		{"throws", `export default {fetch() { throw new RangeError("oops") }}`, "RangeError: oops"},
 		{"rejects", `export default {async fetch() { await 1; throw new RangeError("oops") }}`, "RangeError: oops"},
 		{"no response", `export default {fetch() { return 1 }}`, "TypeError: Incorrect type for Promise: the Promise did not resolve to 'Response'."},
-		{"no default", `export const a = 1`, "TypeError: Worker has no default entrypoint."},
+		{"no default", `export const a = 1`, "Error: Worker has no default entrypoint."},
 		{"no handler", `export default {}`, "TypeError: Handler does not export a fetch() function."},
 		{"start", `throw new Error("at start")`, "Error: at start"},
 		{"global scope", `await fetch("http://example.com"); export default {}`, "Error: Disallowed operation called within global scope."},

@@ -5,14 +5,14 @@
 // The message of loader_provide is described in host/worker/provide.go.
 import { Error, TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
-import { Reader, Writer, call } from "mayfly:host";
+import { Reader, Writer, call, utf8Encode } from "mayfly:host";
 import { LOADER_ENTRYPOINT, LOADER_GET, LOADER_PROVIDE } from "mayfly:op.gen";
 import { defineKind, handleOf } from "mayfly:binding";
 import { bytesOf } from "mayfly:crypto-bytes";
 import { defineInterface, requireArguments } from "mayfly:interface";
 import { lending, makeLent } from "mayfly:rpc";
 import {
-  ArrayIsArray, ArrayPrototypePush, FunctionPrototypeCall, JSONStringify, NumberIsInteger, ObjectKeys, StringPrototypeToWellFormed, bytesCopy, newPromise, promiseThen,
+  ArrayIsArray, ArrayPrototypePush, FunctionPrototypeCall, JSONStringify, NumberIsInteger, ObjectKeys, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, newPromise, promiseThen,
 } from "mayfly:primordials";
 
 const symbolDispose = Symbol.dispose;
@@ -32,16 +32,15 @@ function strings(value) {
   return list;
 }
 
-// Kinds of modules, as the host numbers them; 0 is one given by a string alone.
+// Kinds of modules, as the host numbers them from 1 on; 0 is one given by a string
+// alone.
 const KINDS = ["js", "cjs", "text", "data", "json", "py", "wasm"];
-const NUMBERS = { __proto__: null, js: 1, cjs: 2, text: 3, data: 4, json: 5, py: 6, wasm: 7 };
 
-function writeModule(w, name, module) {
-  w.str(text(name));
-  if (module !== undefined && !isObject(module) && module !== null) {
-    w.u8(0).str(text(module));
-    return;
-  }
+// MAX_CODE is how many bytes the modules may have together.
+const MAX_CODE = 64 * 1024 * 1024;
+
+function readModule(name, module) {
+  if (module !== undefined && module !== null && !isObject(module)) return { __proto__: null, name: text(name), kind: 0, content: text(module) };
   let count = 0;
   let kind;
   let content;
@@ -49,25 +48,48 @@ function writeModule(w, name, module) {
     const value = isObject(module) ? module[KINDS[i]] : undefined;
     if (value === undefined) continue;
     count++;
-    kind = KINDS[i];
-    content = contentOf(kind, value);
+    kind = i + 1;
+    content = contentOf(KINDS[i], value);
   }
   if (count !== 1) {
     throw new TypeError(`Each module must contain exactly one of 'js', 'cjs', 'text', 'data', 'json', 'py', or 'wasm'. Module '${name}' contained ${count} properties.`);
   }
-  w.u8(NUMBERS[kind]);
-  if (typeof content === "string") w.str(content);
-  else w.bytes(content);
+  return { __proto__: null, name: text(name), kind, content };
 }
 
-// contentOf reads a module's content: a string, or bytes that are copied.
+// readModules reads all of them, and copies nothing before it is known that they
+// are not too large: what is a view of the program's bytes is written before
+// load() returns.
+function readModules(modules) {
+  const names = ObjectKeys(modules);
+  const list = [];
+  let size = 0;
+  for (let i = 0; i < names.length; i++) {
+    const module = list[i] = readModule(names[i], modules[names[i]]);
+    size += lengthOf(module.content, false);
+  }
+  if (size > MAX_CODE) {
+    size = 0;
+    for (let i = 0; i < list.length; i++) size += lengthOf(list[i].content, true);
+    throw new Error(`Dynamic Worker code size (${size} bytes) exceeds the maximum allowed size of ${MAX_CODE} bytes.`);
+  }
+  return { __proto__: null, list, size };
+}
+
+// lengthOf is the length of a content in bytes, or of a string one at least.
+function lengthOf(content, exact) {
+  if (typeof content !== "string") return TypedArrayPrototypeGetByteLength(content);
+  return exact ? TypedArrayPrototypeGetByteLength(utf8Encode(content)) : content.length;
+}
+
+// contentOf reads a module's content: a string, or a view of bytes.
 function contentOf(kind, value) {
   switch (kind) {
     case "data":
     case "wasm": {
       const bytes = bytesOf(value);
       if (bytes === undefined) throw wrongField(kind, "Module", "Array");
-      return bytesCopy(bytes);
+      return bytes;
     }
     case "json": {
       const json = JSONStringify(value);
@@ -120,21 +142,25 @@ const INHERIT = 0, BLOCKED = 1, TARGET = 2;
 // readCode makes the message of a WorkerCode.
 function readCode(worker, code) {
   if (!isObject(code)) throw new TypeError("The code of a dynamic Worker must be an object: 'WorkerCode'.");
-  const w = new Writer(1024).u32(worker).u8(1);
-  w.str(text(code.compatibilityDate));
+  const date = text(code.compatibilityDate);
   const flags = code.compatibilityFlags;
   if (flags !== undefined && !ArrayIsArray(flags)) throw wrongField("compatibilityFlags", "WorkerCode", "Array");
   const list = flags === undefined ? [] : strings(flags);
-  w.u32(list.length);
-  for (let i = 0; i < list.length; i++) w.str(list[i]);
   const limits = new Writer(32);
   writeLimits(limits, code.limits, "WorkerCode");
-  w.str(text(code.mainModule));
-  const { modules } = code;
-  if (!isObject(modules) || typeof modules === "function" || ArrayIsArray(modules)) throw wrongField("modules", "WorkerCode", "object");
-  const names = ObjectKeys(modules);
-  w.u32(names.length);
-  for (let i = 0; i < names.length; i++) writeModule(w, names[i], modules[names[i]]);
+  const main = text(code.mainModule);
+  const given = code.modules;
+  if (!isObject(given) || typeof given === "function" || ArrayIsArray(given)) throw wrongField("modules", "WorkerCode", "object");
+  const modules = readModules(given);
+  const w = new Writer(modules.size + 64 * modules.list.length + 1024).u32(worker).u8(1).str(date).u32(list.length);
+  for (let i = 0; i < list.length; i++) w.str(list[i]);
+  w.str(main).u32(modules.list.length);
+  for (let i = 0; i < modules.list.length; i++) {
+    const { name, kind, content } = modules.list[i];
+    w.str(name).u8(kind);
+    if (typeof content === "string") w.str(content);
+    else w.bytes(content);
+  }
   const { env } = code;
   if (env === undefined) {
     w.u8(0).u32(0).u32(0);

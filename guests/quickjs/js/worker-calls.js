@@ -47,6 +47,6 @@ setCalls({
   },
 });
 
-connectContext(waitUntil, (event) => decodeValue(event.props, event.propsAt), makeLoopback, makeLent);
+connectContext(waitUntil, (event) => decodeValue(event.props, event.propsAt) ?? {}, makeLoopback, makeLent);
 connectEnd(endLent);
 connectEnvironment((message) => decodeValue(message, 1, true));

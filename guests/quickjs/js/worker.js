@@ -1,7 +1,7 @@
 // A worker: its main module's exports, and the events that they handle. Several
 // events may be under way; each is known to the host by its number, and is over
 // when it was answered and nothing that it began matters any more.
-import { DOMException, Map, TypeError, Uint8Array } from "mayfly:intrinsics";
+import { DOMException, Error, Map, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, start, utf8Decode } from "mayfly:host";
 import { ANSWER, BODY_WRITE, EVENT_DONE } from "mayfly:op.gen";
@@ -142,7 +142,7 @@ export function receiver(event, name) {
     return { __proto__: null, object: ReflectConstruct(value, [contextOf(event), environment()]), isClass: true };
   }
   if (typeof value === "object" && value !== null) return { __proto__: null, object: value, isClass: false };
-  throw isDefault ? new TypeError("Worker has no default entrypoint.") : new TypeError(`Worker has no such entrypoint: ${name}`);
+  throw new Error(isDefault ? "Worker has no default entrypoint." : `Worker has no such entrypoint: ${name}`);
 }
 
 export function contextOf(event) {

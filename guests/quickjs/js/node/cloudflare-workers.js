@@ -1,8 +1,8 @@
 // The module cloudflare:workers.
-import { env } from "mayfly:env";
 import { RpcPromise, RpcProperty, RpcStub, RpcTarget } from "mayfly:rpc";
 import { currentEvent, waitUntil as waitFor } from "mayfly:worker";
 import { exportsOfWorker as exports } from "mayfly:worker-context";
+import { env } from "mayfly:worker-env";
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "mayfly:worker-entrypoint";
 import { PromiseResolve } from "mayfly:primordials";
 
