@@ -12,7 +12,7 @@ import (
 
 // Limits bound one session. A zero field takes its default.
 type Limits struct {
-	Subrequests   int           // requests sent, redirects included; default 50; one more fails
+	Subrequests   int           // requests sent, redirects included; default 50; one more fails; below zero: none
 	RequestBytes  int64         // bodies of all requests; default 1 GiB; past it the fetch fails
 	ResponseBytes int64         // bodies of all responses, decompressed; default 1 GiB; past it the body fails
 	Open          int           // fetches without an answer, and answers whose body is not read to its end; default 64; one more fails
@@ -275,7 +275,7 @@ func (s *Session) spend(head int64) error {
 	defer s.mu.Unlock()
 	if s.usage.Subrequests >= s.options.Limits.Subrequests {
 		s.limitHit = true
-		return &guestError{name: "Error", message: fmt.Sprintf("Too many subrequests (limit %d)", s.options.Limits.Subrequests)}
+		return &guestError{name: "Error", message: fmt.Sprintf("Too many subrequests (limit %d)", max(s.options.Limits.Subrequests, 0))}
 	}
 	s.usage.Subrequests++
 	s.usage.EgressBytes += head

@@ -383,8 +383,8 @@ func (e *event) spend() error {
 	}
 	e.in.mu.Lock()
 	defer e.in.mu.Unlock()
-	if limit := e.limits.Subrequests; limit > 0 && e.spent >= limit {
-		return errSubrequests(limit)
+	if limit := e.limits.Subrequests; limit != 0 && e.spent >= limit { // below zero: none
+		return errSubrequests(max(limit, 0))
 	}
 	e.spent++
 	return nil
