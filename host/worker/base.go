@@ -15,15 +15,32 @@ import (
 // A base is what a worker's modules left when they had been evaluated. Workers of
 // the same code share it, unless it depends on what env has.
 type base struct {
-	state *isolate.State
-	owner *bases // nil: a worker's own
-	key   baseKey
+	owner   *bases
+	program *isolate.Program // that the state is of
+	state   *isolate.State
+	key     baseKey
+	named   bool // it is in the owner's table
 
-	users int  // under the owner's lock
-	named bool // it is in the owner's table
+	// Under the owner's lock.
+	users  int // workers and instances
+	starts int // of instances
+	hot    *hot
+}
+
+// A hot base is a program of its own: its instances have nothing to apply, and
+// what they have changed is told by the kernel.
+type hot struct {
+	program *isolate.Program
+	users   int // instances, and the base
+	base    *base
 }
 
 type baseKey [sha256.Size]byte
+
+const (
+	hotStarts = 3  // of a base until it becomes hot
+	maxHot    = 64 // hot bases at once
+)
 
 // bases are the states of code that was seen before, by digest. What nobody uses
 // any more is kept while there is room, those used last longest.
@@ -35,6 +52,7 @@ type bases struct {
 	private map[baseKey]struct{} // code whose evaluation depends on env
 	idle    []*base              // used by nobody; the one used last is last
 	size    int64
+	hot     []*hot // the one that became hot last is last
 }
 
 // get is the base of a key, with one more user.
@@ -47,27 +65,30 @@ func (s *bases) get(key baseKey) (b *base, private bool) {
 		return nil, private
 	}
 	if b.users == 0 {
-		for i, x := range s.idle {
-			if x == b {
-				s.idle = append(s.idle[:i], s.idle[i+1:]...)
-				break
-			}
-		}
+		s.idle = slices.DeleteFunc(s.idle, func(x *base) bool { return x == b })
 	}
 	b.users++
 	return b, false
 }
 
+// own is a base that only one worker has.
+func (s *bases) own(program *isolate.Program, state *isolate.State) *base {
+	return &base{owner: s, program: program, state: state, users: 1}
+}
+
 // put adds a base, with one user; who came first wins.
-func (s *bases) put(key baseKey, state *isolate.State) *base {
+func (s *bases) put(key baseKey, program *isolate.Program, state *isolate.State) *base {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if b := s.byKey[key]; b != nil {
 		_ = state.Close()
+		if b.users == 0 {
+			s.idle = slices.DeleteFunc(s.idle, func(x *base) bool { return x == b })
+		}
 		b.users++
 		return b
 	}
-	b := &base{state: state, owner: s, key: key, users: 1, named: true}
+	b := &base{owner: s, program: program, state: state, key: key, users: 1, named: true}
 	s.byKey[key] = b
 	s.size += state.Resident()
 	s.trim()
@@ -93,30 +114,91 @@ func (s *bases) trim() {
 		s.idle = s.idle[1:]
 		delete(s.byKey, b.key)
 		s.size -= b.state.Resident()
-		_ = b.state.Close()
+		s.drop(b)
 	}
+}
+
+// drop closes a base that nobody uses and nobody will find. The lock is held.
+func (s *bases) drop(b *base) {
+	s.cool(b)
+	_ = b.state.Close()
+}
+
+// cool has a base's next instances apply its state again. The lock is held.
+func (s *bases) cool(b *base) {
+	h := b.hot
+	if h == nil {
+		return
+	}
+	b.hot = nil
+	s.hot = slices.DeleteFunc(s.hot, func(x *hot) bool { return x == h })
+	s.leave(h)
+}
+
+// leave gives up one use of a hot program. The lock is held.
+func (s *bases) leave(h *hot) {
+	if h.users--; h.users == 0 {
+		_ = h.program.Close()
+	}
+}
+
+// start is what one more instance begins with: a program, and a state of it or
+// nil. It is one more user of both, until stop.
+func (b *base) start() (*isolate.Program, *isolate.State, *hot) {
+	s := b.owner
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.users++
+	b.starts++
+	if b.hot == nil && b.starts >= hotStarts {
+		if program, err := b.program.Derived(b.state); err == nil {
+			if len(s.hot) == maxHot {
+				s.cool(s.hot[0].base)
+			}
+			b.hot = &hot{program: program, users: 1, base: b}
+			s.hot = append(s.hot, b.hot)
+		} else {
+			b.starts = 0
+		}
+	}
+	if h := b.hot; h != nil {
+		h.users++
+		return h.program, nil, h
+	}
+	return b.program, b.state, nil
+}
+
+// stop says that an instance of the base has ended.
+func (b *base) stop(h *hot) {
+	if h != nil {
+		b.owner.mu.Lock()
+		b.owner.leave(h)
+		b.owner.mu.Unlock()
+	}
+	b.release()
 }
 
 // release gives up one user's hold.
 func (b *base) release() {
 	s := b.owner
-	if s == nil {
-		_ = b.state.Close()
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b.users--; b.users == 0 {
-		s.idle = append(s.idle, b)
-		s.trim()
+	if b.users--; b.users > 0 {
+		return
 	}
+	if !b.named {
+		s.drop(b)
+		return
+	}
+	s.idle = append(s.idle, b)
+	s.trim()
 }
 
 func (s *bases) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range s.byKey {
-		_ = b.state.Close()
+		s.drop(b)
 	}
 	clear(s.byKey)
 	s.idle = nil
@@ -141,9 +223,9 @@ func (w *Worker) build() (*base, error) {
 		if !private {
 			w.service.bases.setPrivate(key)
 		}
-		return &base{state: state}, nil
+		return w.service.bases.own(w.program, state), nil
 	}
-	return w.service.bases.put(key, state), nil
+	return w.service.bases.put(key, w.program, state), nil
 }
 
 // evaluate evaluates the modules in an isolate of its own, and keeps the state

@@ -28,6 +28,8 @@ type instance struct {
 	iso      *isolate.Isolate
 	platform *platform.Platform
 	timers   timer.Timers
+	base     *base // nil: it evaluates
+	hot      *hot
 	// evaluating: the modules are evaluated, without anything of the outside.
 	evaluating bool
 	asked      bool // env, while evaluating
@@ -394,6 +396,9 @@ func (in *instance) Ended(report isolate.Report) {
 	in.timers.Close()
 	if bindings != nil {
 		bindings.Close()
+	}
+	if in.base != nil {
+		in.base.stop(in.hot)
 	}
 	if err := in.platform.Close(); err != nil {
 		in.service.log.Error("modules of a worker could not be closed", "worker", in.worker.def.Name, "err", err)

@@ -132,12 +132,9 @@ func (w *Worker) choose() *instance {
 // start makes an instance that goes on from a base.
 func (w *Worker) start(b *base) *instance {
 	in := newInstance(w)
-	residence := isolate.Residence{
-		Program: w.program, Host: in, Tenant: w.def.Tenant, Memory: w.limits.MemoryBytes, Operations: maxOperations,
-	}
-	if b != nil {
-		residence.From, residence.Fork = b.state, true
-	}
+	residence := isolate.Residence{Host: in, Tenant: w.def.Tenant, Memory: w.limits.MemoryBytes, Operations: maxOperations, Fork: true}
+	in.base = b
+	residence.Program, residence.From, in.hot = b.start()
 	in.resident = w.service.config.Executions.Runtime().Reside(residence)
 	in.iso = in.resident.Isolate()
 	in.used = time.Now()

@@ -129,3 +129,21 @@ export default class extends WorkerEntrypoint {
 		t.Errorf("got %s, want %s", body, want)
 	}
 }
+
+func BenchmarkCall(b *testing.B) {
+	s := newService(b, nil)
+	callee := s.Worker(script(`import { WorkerEntrypoint } from "cloudflare:workers"
+export default class extends WorkerEntrypoint { add(a, b) { return a + b } }`))
+	def := script(`export default {async fetch(request, env) {
+	const n = +new URL(request.url).searchParams.get("n");
+	let s = 0;
+	for (let i = 0; i < n; i++) s = await env.CALLEE.add(s, 1);
+	return new Response(String(s));
+}}`)
+	def.Limits.Subrequests = 1 << 30
+	def.Services = []ServiceBinding{{"CALLEE", callee.Entrypoint("", rpc.Value{}, Limits{})}}
+	target := entry(s, def)
+	get(b, target, "http://example.com/?n=1")
+	b.ResetTimer()
+	get(b, target, "http://example.com/?n="+strconv.Itoa(b.N))
+}

@@ -251,7 +251,29 @@ func (p *Program) derive(s *slot) (*Program, error) {
 		return nil, err
 	}
 	defer delta.Close()
+	return p.with(delta)
+}
+
+// Derived is a program whose isolates are clones of a state, which has to be one
+// of the program's: where many start from it that is cheaper than a state that
+// each applies. Close it when no isolate of it is left; it doesn't outlive the
+// one that it was derived from.
+func (p *Program) Derived(s *State) (*Program, error) {
+	delta, done, err := s.use()
+	if err == nil {
+		defer done()
+		err = p.fits(delta)
+	}
+	if err != nil {
+		return nil, stateError("derive from", err)
+	}
+	return p.with(delta)
+}
+
+// with makes a program of the image with a delta applied.
+func (p *Program) with(delta *snapshot.Delta) (*Program, error) {
 	d := &Program{guest: p.guest, module: p.module, options: p.options, size: p.size, globals: p.globals, fuel: p.fuel, derived: true}
+	var err error
 	if d.image, err = p.image.With(delta); err != nil {
 		return nil, err
 	}

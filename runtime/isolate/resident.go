@@ -123,7 +123,7 @@ func (x *Resident) wakeLocked() {
 	}
 	if !x.over {
 		x.running = true
-		go x.run()
+		x.iso.rt.runners.start(x)
 	}
 }
 

@@ -54,6 +54,7 @@ type Runtime struct {
 	config    Config
 	scheduler *scheduler
 	pressure  *pressure
+	runners   *runners
 }
 
 // New makes a runtime. Close it to end its watch over memory.
@@ -66,6 +67,7 @@ func New(config Config) (*Runtime, error) {
 		config:    config,
 		scheduler: newScheduler(&config),
 		pressure:  newPressure(config.MemoryBudget),
+		runners:   newRunners(),
 	}
 	go r.pressure.watch()
 	return r, nil
@@ -74,6 +76,7 @@ func New(config Config) (*Runtime, error) {
 // Close ends the runtime's own goroutines and closes its idle slots. No job
 // may be running.
 func (r *Runtime) Close() error {
+	close(r.runners.over)
 	r.pressure.close()
 	var errs []error
 	r.scheduler.mu.Lock()
