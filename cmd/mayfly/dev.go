@@ -1,0 +1,481 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"mayfly/api"
+	"mayfly/cmd/mayfly/project"
+	"mayfly/host/bundle"
+	"mayfly/host/execution"
+	"mayfly/host/rpc"
+	"mayfly/host/worker"
+)
+
+// devCommand is mayfly dev.
+type devCommand struct {
+	projectSettings
+	IP   string `help:"Address to listen on; default: the configuration's, or 127.0.0.1." placeholder:"ADDRESS"`
+	Port int    `short:"p" help:"Port to listen on; 0: a free one; default: the configuration's, or 8787." default:"-1" placeholder:"PORT"`
+	Data string `help:"Directory of the buckets and values of the project; default: .mayfly in it." placeholder:"DIR" type:"path"`
+
+	cacheSettings `group:"Settings, as those of mayfly serve:"`
+	AllowPrivate  []string `group:"Settings, as those of mayfly serve:" help:"Networks that fetch may reach although they are private or local." placeholder:"CIDR" env:"MAYFLY_ALLOW_PRIVATE"`
+	LogLevel      string   `group:"Settings, as those of mayfly serve:" help:"debug, info, warn or error." default:"warn" enum:"debug,info,warn,error" env:"MAYFLY_LOG_LEVEL"`
+}
+
+// A development is a project that is served, and built again when it changes.
+type development struct {
+	command *devCommand
+	dir     string
+	host    *host
+	service *worker.Service
+	log     *devLog
+	reloads reloads
+	// What the last build made; only the goroutine that builds uses these.
+	config  *project.Config
+	builder *bundle.Builder
+	vars    map[string]string
+	watcher *watcher
+	built   *worker.Code
+
+	mu       sync.Mutex
+	prepared chan struct{} // closed when the guests are ready and the first build is over
+	current  *worker.Worker
+	name     string
+	assets   *project.Assets
+	failure  error // why there is no current worker
+	files    *devFiles
+}
+
+// Run serves until ctx ends, which is a signal to stop.
+func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
+	style := newTerminalStyle(c.err)
+	config, err := cmd.load(c.err, style)
+	if err != nil {
+		return err
+	}
+	d := &development{command: cmd, dir: config.Dir, log: &devLog{style: style, w: c.err}, prepared: make(chan struct{})}
+	settings := &engineSettings{cacheSettings: cmd.cacheSettings, AllowPrivate: cmd.AllowPrivate, LogLevel: cmd.LogLevel, Languages: languagesOf(config)}
+	data := dataSettings{Data: cmp.Or(cmd.Data, filepath.Join(config.Dir, ".mayfly"))}
+	if err := os.MkdirAll(data.Data, 0o700); err != nil {
+		return err
+	}
+	stores := &localStores{}
+	defer func() { err = errors.Join(err, stores.Close()) }()
+	executions := execution.Config{Secrets: environmentSecrets{}}
+	if err := stores.open(ctx, &data, []execution.Binding{{Bucket: "any"}, {Namespace: "any"}}, &executions); err != nil {
+		return err
+	}
+	if d.host, err = newHost(settings, settings.guests(), &folder{}, executions, newLog(d.log, settings.level())); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.host.close()) }()
+	d.service = worker.New(worker.Config{Executions: d.host.service, Traced: d.log.traced, Watched: func(*worker.Worker) bool { return true }})
+	defer d.service.Close()
+	listener, err := cmd.listen(config)
+	if err != nil {
+		return err
+	}
+	life, stop := context.WithCancel(ctx)
+	defer stop()
+	server := &http.Server{Handler: d.handler(life, listener.Addr()), BaseContext: func(net.Listener) context.Context { return life }, ErrorLog: nil}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	defer func() {
+		stop() // which ends the requests under way
+		grace, cancel := context.WithTimeout(context.Background(), devGrace)
+		defer cancel()
+		_ = server.Shutdown(grace)
+		_ = server.Close()
+		<-served
+		d.close()
+	}()
+
+	ready := make(chan error, 1)
+	go func() {
+		progress, finish := newProgress(c.err)
+		defer finish()
+		ready <- d.host.prepare(life, progress)
+	}()
+	defer func() {
+		stop()
+		if ready != nil {
+			<-ready
+		}
+	}()
+	d.start(life, config)
+	fmt.Fprintf(d.log, "%s serves %s\n", style.paint(colourBold, cmp.Or(config.Name, "mayfly dev")), style.paint(colourCyan, "http://"+displayAddress(listener.Addr())+"/"))
+	changed := make(chan []string)
+	go d.watcher.changes(life, func(paths []string) {
+		select {
+		case changed <- paths:
+		case <-life.Done():
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-served:
+			served <- err
+			return err
+		case err := <-ready:
+			if ready = nil; err != nil {
+				return err
+			}
+			close(d.prepared)
+		case paths := <-changed:
+			d.changed(life, paths)
+		}
+	}
+}
+
+// devGrace is how long requests may take to end when the command does.
+const devGrace = 3 * time.Second
+
+// languagesOf are the guests that a project needs, its own first.
+func languagesOf(c *project.Config) []string {
+	switch {
+	case filepath.Ext(c.Main) == ".py":
+		return []string{"python", "javascript"}
+	case len(c.Loaders) > 0: // which may load either
+		return []string{"javascript", "python"}
+	}
+	return []string{"javascript"}
+}
+
+// listen opens the port; one that nobody chose gives way to a free one.
+func (cmd *devCommand) listen(c *project.Config) (net.Listener, error) {
+	ip := cmp.Or(cmd.IP, c.Dev.IP, "127.0.0.1")
+	if ip == "localhost" {
+		ip = "127.0.0.1"
+	}
+	if parsed := net.ParseIP(ip); parsed == nil || !parsed.IsLoopback() {
+		return nil, usageError{fmt.Errorf("--ip %s is no loopback address: mayfly dev serves this machine only; mayfly deploy is for others", ip)}
+	}
+	port, chosen := cmd.Port, cmd.Port >= 0
+	if !chosen {
+		if port, chosen = c.Dev.Port, c.Dev.Port > 0; !chosen {
+			port = 8787
+		}
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(ip, fmt.Sprint(port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if chosen {
+			return nil, fmt.Errorf("%w: choose another with --port; port 0 is a free one", err)
+		}
+		return net.Listen("tcp", net.JoinHostPort(ip, "0"))
+	}
+	return l, err
+}
+
+func displayAddress(a net.Addr) string {
+	if host, port, err := net.SplitHostPort(a.String()); err == nil && host == "127.0.0.1" {
+		return net.JoinHostPort("localhost", port)
+	}
+	return a.String()
+}
+
+// handler answers requests: our own paths, assets, the worker.
+func (d *development) handler(life context.Context, address net.Addr) http.Handler {
+	forward := api.NewWorkerHandler(life, func(ctx context.Context) (rpc.Target, error) {
+		w, _, err := d.ready(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return w.Entrypoint("", rpc.Value{}, worker.Limits{}), nil
+	}, d.showError)
+	own, _, _ := net.SplitHostPort(address.String())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A page elsewhere could have its name lead here (DNS rebinding).
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if host = strings.Trim(strings.ToLower(host), "[]"); host != "localhost" && host != own && host != "127.0.0.1" && host != "::1" && !strings.HasSuffix(host, ".localhost") {
+			http.Error(w, fmt.Sprintf("%q is not served here", r.Host), http.StatusForbidden)
+			return
+		}
+		switch r.URL.Path {
+		case devEvents:
+			d.reloads.ServeHTTP(w, r)
+			return
+		case devScript:
+			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+			w.Header().Set("Cache-Control", "no-store")
+			_, _ = io.WriteString(w, reloadScript) // the client may be gone
+			return
+		case "/cdn-cgi/handler/scheduled", "/__scheduled":
+			d.scheduled(w, r)
+			return
+		}
+		page := &reloadingWriter{ResponseWriter: w, head: r.Method == http.MethodHead}
+		defer page.finish()
+		current, _, err := d.ready(r.Context())
+		if err != nil {
+			page.page = false
+			d.showError(w, r, err)
+			return
+		}
+		d.mu.Lock()
+		files, assets := d.files, d.assets
+		d.mu.Unlock()
+		if files.serve(page, r, assets, current != nil) {
+			return
+		}
+		if current == nil {
+			http.NotFound(w, r)
+			return
+		}
+		forward.ServeHTTP(page, r)
+	})
+}
+
+// scheduled has the worker's scheduled handler run, for a cron that the query
+// names.
+func (d *development) scheduled(w http.ResponseWriter, r *http.Request) {
+	current, _, err := d.ready(r.Context())
+	if err == nil && current == nil {
+		err = errors.New("there is no worker")
+	}
+	if err == nil {
+		err = current.Entrypoint("", rpc.Value{}, worker.Limits{}).Scheduled(r.Context(), time.Now(), cmp.Or(r.URL.Query().Get("cron"), "* * * * *"))
+	}
+	if err != nil {
+		d.showError(w, r, err)
+		return
+	}
+	_, _ = io.WriteString(w, "Ran scheduled event\n") // the client may be gone
+}
+
+// ready is the worker of the last build, as soon as there is one; nil if there
+// are assets alone.
+func (d *development) ready(ctx context.Context) (*worker.Worker, string, error) {
+	select {
+	case <-d.prepared:
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.current, d.name, d.failure
+}
+
+func (d *development) workerName() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.name, "worker")
+}
+
+// start makes the first build, and watches the project.
+func (d *development) start(ctx context.Context, config *project.Config) {
+	var err error
+	data := cmp.Or(d.command.Data, filepath.Join(config.Dir, ".mayfly"))
+	if d.watcher, err = newWatcher(func(path string) bool { return path == data }); err != nil {
+		d.watcher = &watcher{}
+		d.log.style.warning(d.log, "changes are not seen: "+err.Error())
+	}
+	d.use(ctx, config)
+}
+
+// use takes a configuration over, and builds.
+func (d *development) use(ctx context.Context, config *project.Config) {
+	if d.builder != nil {
+		d.builder.Close()
+		d.builder = nil
+	}
+	d.config, d.built = config, nil
+	var err error
+	var read []string
+	if d.vars, read, err = project.Variables(config.Dir, config.Env); err != nil {
+		d.failed(err)
+		return
+	}
+	if len(read) > 0 {
+		for i := range read {
+			read[i] = filepath.Base(read[i])
+		}
+		fmt.Fprintln(d.log, d.log.style.paint(colourFaint, "variables of "+strings.Join(read, ", ")))
+	}
+	for _, name := range config.Secrets {
+		if _, given := d.vars[name]; !given {
+			d.log.style.warning(d.log, fmt.Sprintf("the secret %s is missing: write it into .dev.vars", name))
+		}
+	}
+	var files *devFiles
+	if config.Assets != nil {
+		if files, err = openDevFiles(filepath.Join(config.Dir, filepath.FromSlash(config.Assets.Directory))); err != nil {
+			d.failed(fmt.Errorf("assets.directory: %w", err))
+			return
+		}
+	}
+	d.mu.Lock()
+	old := d.files
+	d.files, d.assets = files, config.Assets
+	d.mu.Unlock()
+	if old != nil {
+		_ = old.root.Close()
+	}
+	d.watch(config.Dir)
+	d.build(ctx, true)
+}
+
+func (d *development) watch(folder string) {
+	if d.watcher.notify != nil {
+		d.watcher.add(folder)
+	}
+}
+
+// build makes the worker anew, and puts it in place of the one before.
+func (d *development) build(ctx context.Context, command bool) {
+	begin := time.Now()
+	if command {
+		if err := customBuild(ctx, d.config, d.log); err != nil {
+			d.failed(err)
+			return
+		}
+	}
+	var err error
+	if d.builder == nil {
+		if d.builder, err = newBuilder(d.config, true); err != nil {
+			d.failed(err)
+			return
+		}
+	}
+	if d.builder == nil { // assets alone
+		d.swap(nil, nil)
+		return
+	}
+	out, err := d.builder.Build(ctx)
+	if err != nil {
+		d.failed(err)
+		return
+	}
+	for _, m := range out.Warnings {
+		d.log.style.message(d.log, colourYellow, "warning:", m)
+	}
+	for _, input := range out.Inputs {
+		if folder := filepath.Dir(input); !filepath.IsLocal(folder) && !slices.Contains(strings.Split(filepath.ToSlash(folder), "/"), "node_modules") {
+			d.watch(filepath.Join(d.config.Dir, folder)) // a neighbour of the project
+		}
+	}
+	if d.built != nil && d.built.Digest() == codeOf(d.config, out).Digest() && d.failureIs(nil) {
+		return
+	}
+	def, err := d.define(ctx, d.config, d.vars, out)
+	if err != nil {
+		d.failed(err)
+		return
+	}
+	again := d.built != nil
+	d.built = def.Code
+	d.swap(d.service.Worker(def), nil)
+	if again {
+		fmt.Fprintf(d.log, "%s\n", d.log.style.paint(colourFaint, "built again in "+time.Since(begin).Round(time.Millisecond).String()))
+	}
+}
+
+func (d *development) failureIs(err error) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failure == err
+}
+
+// failed has requests told why there is nothing to answer them.
+func (d *development) failed(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	printMistakes(d.log, d.log.style, err)
+	d.swap(nil, err)
+}
+
+func (d *development) swap(w *worker.Worker, failure error) {
+	d.mu.Lock()
+	old := d.current
+	d.current, d.failure, d.name = w, failure, d.config.Name
+	d.mu.Unlock()
+	if old != nil {
+		old.Close() // what is under way goes on
+	}
+	d.reloads.announce()
+}
+
+// changed looks at what has changed, and builds what that asks for.
+func (d *development) changed(ctx context.Context, paths []string) {
+	var configuration, sources, assets bool
+	for _, path := range paths {
+		name, dir := filepath.Base(path), filepath.Dir(path)
+		switch {
+		case path == d.config.File, dir == d.config.Dir && (strings.HasPrefix(name, ".dev.vars") || strings.HasPrefix(name, ".env")):
+			configuration = true
+		case d.config.Assets != nil && within(filepath.Join(d.config.Dir, filepath.FromSlash(d.config.Assets.Directory)), path):
+			assets = true
+		case dir == d.config.Dir && strings.HasPrefix(name, ".") && path != "":
+		case d.config.Build.Command != "" && !d.triggers(path):
+		default:
+			sources = true
+		}
+	}
+	switch {
+	case configuration:
+		config, err := d.command.load(d.log, d.log.style)
+		if err != nil {
+			d.failed(err)
+			return
+		}
+		fmt.Fprintln(d.log, d.log.style.paint(colourFaint, "the configuration has changed"))
+		d.use(ctx, config)
+	case sources:
+		d.build(ctx, d.config.Build.Command != "")
+	case assets:
+		d.reloads.announce()
+	}
+}
+
+// triggers says whether the custom build depends on a file.
+func (d *development) triggers(path string) bool {
+	folders := d.config.Build.WatchDir
+	if folders == nil {
+		folders = []string{"src"}
+	}
+	return slices.ContainsFunc(folders, func(f string) bool { return within(filepath.Join(d.config.Dir, filepath.FromSlash(f)), path) })
+}
+
+func within(folder, path string) bool {
+	name, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(name)
+}
+
+// close ends what is left; no request is under way.
+func (d *development) close() {
+	d.mu.Lock()
+	current, files := d.current, d.files
+	d.current, d.files = nil, nil
+	d.mu.Unlock()
+	if current != nil {
+		current.Close()
+	}
+	if files != nil {
+		_ = files.root.Close()
+	}
+	if d.builder != nil {
+		d.builder.Close()
+	}
+	if d.watcher != nil && d.watcher.notify != nil {
+		_ = d.watcher.close()
+	}
+}

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mayfly/cmd/mayfly/project"
+)
+
+// A lockedBuffer is written to and read at once.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// A devServer is a mayfly dev under way.
+type devServer struct {
+	t    *testing.T
+	dir  string
+	base string
+	out  *lockedBuffer
+}
+
+var devAddress = regexp.MustCompile(`serves (http://[^/]+)/`)
+
+// startDev runs mayfly dev in a folder until the test ends.
+func startDev(t *testing.T, dir string, args ...string) *devServer {
+	t.Helper()
+	d := &devServer{t: t, dir: dir, out: &lockedBuffer{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan int)
+	command := append([]string{"dev", dir, "--port", "0", "--cache", preparedCache(t)}, args...)
+	go func() { done <- execute(ctx, command, console{strings.NewReader(""), d.out, d.out}) }()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-done; code != 0 {
+			t.Errorf("mayfly dev ended with %d\n%s", code, d.out)
+		}
+	})
+	d.eventually("an address", func() bool {
+		if m := devAddress.FindStringSubmatch(d.out.String()); m != nil {
+			d.base = m[1]
+		}
+		return d.base != ""
+	})
+	return d
+}
+
+func (d *devServer) eventually(what string, f func() bool) {
+	d.t.Helper()
+	for begin := time.Now(); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(begin) > time.Minute {
+			d.t.Fatalf("no %s within a minute\n%s", what, d.out)
+		}
+	}
+}
+
+// get asks for a path, as a browser if page.
+func (d *devServer) get(path string, page bool) (int, string) {
+	d.t.Helper()
+	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.base+path, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if page {
+		r.Header.Set("Accept", "text/html,*/*")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+	}
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	text := string(body)
+	if to := response.Header.Get("Location"); to != "" {
+		text = "→ " + to
+	}
+	return response.StatusCode, text
+}
+
+func (d *devServer) want(path string, status int, body string) {
+	d.t.Helper()
+	if s, b := d.get(path, false); s != status || strings.TrimSpace(b) != body {
+		d.t.Errorf("%s: %d %s, want %d %s", path, s, b, status, body)
+	}
+}
+
+func (d *devServer) write(name, text string) {
+	d.t.Helper()
+	// As editors do it: whole, or not at all.
+	temporary := filepath.Join(d.dir, ".writing")
+	if err := os.WriteFile(temporary, []byte(text), 0o644); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.Rename(temporary, filepath.Join(d.dir, name)); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+const devProject = `
+-- wrangler.jsonc --
+{
+	"name": "hello", "main": "src/index.ts", "compatibility_date": "2026-11-01",
+	"vars": {"GREETING": "good day", "OTHER": "configured"},
+	"kv_namespaces": [{"binding": "KV", "id": "kv"}],
+	"r2_buckets": [{"binding": "FILES", "bucket_name": "files"}],
+	"services": [{"binding": "SELF", "service": "hello", "entrypoint": "Named", "props": {"n": 3}}, {"binding": "ELSE", "service": "elsewhere"}],
+	"secrets": {"required": ["TOKEN", "MISSING"]},
+	"assets": {"directory": "public", "binding": "ASSETS", "run_worker_first": ["/api/*"]},
+}
+-- .dev.vars --
+TOKEN=a-token
+OTHER="the developer's"
+-- src/index.ts --
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { fail } from "./fail";
+import text from "./text.txt";
+
+export class Named extends WorkerEntrypoint {
+	add(a: number) { return a + (this as any).ctx.props.n; }
+}
+
+export default {
+	async fetch(request: Request, env: any): Promise<Response> {
+		const { pathname } = new URL(request.url);
+		console.log("asked for", pathname);
+		switch (pathname) {
+			case "/fail": return fail("on purpose");
+			case "/kv": await env.KV.put("n", String(Number(await env.KV.get("n") ?? 0) + 1)); return new Response(await env.KV.get("n"));
+			case "/r2": await env.FILES.put("a", "in a bucket"); return new Response(await (await env.FILES.get("a")).text());
+			case "/self": return new Response(String(await env.SELF.add(1)));
+			case "/elsewhere": return env.ELSE.fetch(request);
+			case "/asset": return env.ASSETS.fetch("http://x/about");
+			case "/env": return Response.json([env.GREETING, env.OTHER, env.TOKEN, process.env.NODE_ENV, process.env.OTHER]);
+			case "/api/data.json": return new Response("of the worker");
+		}
+		return new Response("<h1>" + text.trim() + "</h1>", { headers: { "content-type": "text/html" } });
+	},
+	async scheduled(event: any) { console.warn("cron", event.cron); },
+};
+-- src/fail.ts --
+type Why = string;
+
+export function fail(why: Why): never {
+	throw new RangeError("it failed " + why);
+}
+-- src/text.txt --
+first
+-- public/about.html --
+<p>about</p>
+-- public/docs/index.html --
+<p>docs</p>
+-- public/api/data.json --
+of the files
+-- public/hidden.txt --
+hidden
+-- public/.assetsignore --
+hidden.txt
+`
+
+func TestDev(t *testing.T) {
+	d := startDev(t, projectFolder(t, devProject))
+	if status, body := d.get("/", true); status != 200 || !strings.HasPrefix(body, "<h1>first</h1>") || !strings.Contains(body, devScript) {
+		t.Errorf("%d %s", status, body)
+	}
+	d.want("/kv", 200, "1")
+	d.want("/kv", 200, "2")
+	d.want("/r2", 200, "in a bucket")
+	d.want("/self", 200, "4")
+	d.want("/env", 200, `["good day","the developer's","a-token","development","the developer's"]`)
+	d.want("/api/data.json", 200, "of the worker")
+	d.want("/about.html", 307, "→ /about")
+	d.want("/docs", 307, "→ /docs/")
+	for path, want := range map[string]string{"/about": "<p>about</p>", "/asset": "<p>about</p>", "/docs/": "<p>docs</p>", "/hidden.txt": "<h1>first</h1>"} {
+		if status, body := d.get(path, false); status != 200 || !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if status, body := d.get("/elsewhere", false); status != 500 || !strings.Contains(body, `There is no worker "elsewhere" here`) {
+		t.Errorf("%d %s", status, body)
+	}
+	d.want("/cdn-cgi/handler/scheduled?cron=*/5+*+*+*+*", 200, "Ran scheduled event")
+	for _, want := range []string{"asked for /kv\n", "GET /kv 200", "cron */5 * * * *\n", "warning: the secret MISSING is missing"} {
+		d.eventually(want, func() bool { return strings.Contains(d.out.String(), want) })
+	}
+
+	// An error nobody caught, in the terminal, as text, and as a page.
+	d.want("/fail", 500, "RangeError: it failed on purpose\n    at fail (src/fail.ts:4:38)\n    at fetch (src/index.ts:14:25)")
+	status, page := d.get("/fail", true)
+	for _, want := range []string{"it failed on purpose", `<div class="failing"><i>4</i>	throw new RangeError(&#34;it failed &#34;`, `<li class="own">at fetch (src/index.ts:14:`, devScript, "prefers-color-scheme"} {
+		if status != 500 || !strings.Contains(page, want) {
+			t.Errorf("%d, no %s in\n%s", status, want, page)
+		}
+	}
+	d.eventually("the error in the terminal", func() bool {
+		return strings.Contains(d.out.String(), "uncaught RangeError: it failed on purpose\n    at fail (src/fail.ts:4:")
+	})
+
+	// A page that waits for the next build is told of it.
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.base+devEvents, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	builds := bufio.NewScanner(events.Body)
+	next := func() string {
+		for builds.Scan() {
+			if data, ok := strings.CutPrefix(builds.Text(), "data: "); ok {
+				return data
+			}
+		}
+		t.Fatalf("the events ended: %v", builds.Err())
+		return ""
+	}
+	before := next()
+	d.write("src/text.txt", "second")
+	if after := next(); after == before {
+		t.Errorf("build %s twice", after)
+	}
+	if _, body := d.get("/", false); !strings.HasPrefix(body, "<h1>second</h1>") {
+		t.Errorf("got %s", body)
+	}
+
+	// A mistake, and its mending.
+	good, err := os.ReadFile(filepath.Join(d.dir, "src/fail.ts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write("src/fail.ts", "export const fail = ;\n")
+	next()
+	d.want("/", 500, `src/fail.ts:1:21: Build failed: Unexpected ";"`)
+	if status, page = d.get("/", true); status != 500 || !strings.Contains(page, `<div class="failing"><i>1</i>export const fail = <mark>;</mark></div>`) {
+		t.Errorf("%d %s", status, page)
+	}
+	d.write("src/fail.ts", string(good))
+	next()
+	d.want("/self", 200, "4")
+
+	// The configuration, the variables, and files.
+	config, err := os.ReadFile(filepath.Join(d.dir, "wrangler.jsonc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write("wrangler.jsonc", strings.Replace(string(config), "good day", "good evening", 1))
+	next()
+	d.want("/env", 200, `["good evening","the developer's","a-token","development","the developer's"]`)
+	d.write(".dev.vars", "TOKEN=another")
+	next()
+	d.want("/env", 200, `["good evening","configured","another","development","configured"]`)
+	d.write("wrangler.jsonc", "{")
+	next()
+	if status, body := d.get("/", false); status != 500 || !strings.Contains(body, "wrangler.jsonc:1:") {
+		t.Errorf("%d %s", status, body)
+	}
+	d.write("wrangler.jsonc", string(config))
+	next()
+	d.write("public/about.html", "<p>new</p>")
+	next()
+	if _, body := d.get("/about", false); !strings.HasPrefix(body, "<p>new</p>") {
+		t.Errorf("got %s", body)
+	}
+	d.want("/kv", 200, "3") // it stays through all of this
+
+	// Names that lead here from elsewhere.
+	r, err = http.NewRequestWithContext(t.Context(), http.MethodGet, d.base+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "evil.example.com"
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || response.StatusCode != http.StatusForbidden {
+		t.Errorf("got %v, %v", response, err)
+	}
+	response.Body.Close()
+}
+
+func TestDevAssetRoutes(t *testing.T) {
+	dir := projectFolder(t, "-- index.html --\n-- about.html --\n-- docs/index.html --\n-- both.html --\n-- both/index.html --\n-- a.txt --\n-- 404.html --\n")
+	files, err := openDevFiles(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.root.Close()
+	for _, c := range []struct{ handling, path, want string }{
+		{"", "/", "index.html"}, {"", "/index.html", "→ /"}, {"", "/about", "about.html"}, {"", "/about/", "→ /about"}, {"", "/about.html", "→ /about"},
+		{"", "/docs", "→ /docs/"}, {"", "/docs/", "docs/index.html"}, {"", "/docs/index.html", "→ /docs/"}, {"", "/both", "both.html"}, {"", "/a.txt", "a.txt"}, {"", "/a", ""}, {"", "/../a.txt", "a.txt"},
+		{"force-trailing-slash", "/about", "→ /about/"}, {"force-trailing-slash", "/about/", "about.html"}, {"force-trailing-slash", "/about.html", "→ /about/"}, {"force-trailing-slash", "/docs", "→ /docs/"},
+		{"drop-trailing-slash", "/docs/", "→ /docs"}, {"drop-trailing-slash", "/docs", "docs/index.html"}, {"drop-trailing-slash", "/docs/index.html", "→ /docs"}, {"drop-trailing-slash", "/about/", "→ /about"},
+		{"none", "/about", ""}, {"none", "/about.html", "about.html"}, {"none", "/", ""},
+	} {
+		name, redirect := files.route(&project.Assets{HTMLHandling: c.handling}, c.path)
+		got := name
+		if redirect != "" {
+			got = "→ " + redirect
+		}
+		if got != c.want {
+			t.Errorf("%s %s: got %q, want %q", c.handling, c.path, got, c.want)
+		}
+	}
+	for path, want := range map[string]bool{"/api/a": true, "/api/": true, "/api/x/y": false, "/other": false} {
+		if got := matchPaths([]string{"/api/*", "!/api/x/*"}, path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}

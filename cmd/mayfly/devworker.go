@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"mayfly/cmd/mayfly/project"
+	"mayfly/host/binding"
+	"mayfly/host/binding/assets"
+	"mayfly/host/bundle"
+	"mayfly/host/execution"
+	"mayfly/host/op"
+	"mayfly/host/rpc"
+	"mayfly/host/worker"
+)
+
+// moduleKinds are the kinds of modules as workers have them.
+var moduleKinds = map[bundle.Kind]worker.Kind{
+	bundle.KindJS: worker.JS, bundle.KindCommon: worker.CommonJS, bundle.KindText: worker.Text, bundle.KindData: worker.Data,
+	bundle.KindJSON: worker.JSON, bundle.KindPython: worker.Python, bundle.KindWasm: worker.Wasm,
+}
+
+// codeOf is a built project's code.
+func codeOf(c *project.Config, out *bundle.Output) *worker.Code {
+	code := &worker.Code{MainModule: out.Main, Modules: map[string]worker.Module{}, CompatibilityDate: c.CompatibilityDate, CompatibilityFlags: c.CompatibilityFlags}
+	for name, m := range out.Modules {
+		code.Modules[name] = worker.Module{Kind: moduleKinds[m.Kind], Content: m.Content}
+	}
+	return code
+}
+
+// define makes the worker of a project. vars are the developer's own variables,
+// which come before the configuration's.
+func (d *development) define(ctx context.Context, c *project.Config, vars map[string]string, out *bundle.Output) (worker.Definition, error) {
+	def := worker.Definition{Name: c.Name, Code: codeOf(c, out), Variables: map[string]string{}, Maps: map[string]*bundle.Map{}, Request: c.Isolation == "request"}
+	def.Limits = worker.Limits{CPU: time.Duration(c.Limits.CPUMS) * time.Millisecond, Wall: time.Duration(c.Limits.WallMS) * time.Millisecond, MemoryBytes: c.Limits.MemoryMB << 20, Subrequests: int(c.Limits.Subrequests)}
+	for name, encoded := range out.Maps {
+		m, err := bundle.ParseMap(encoded)
+		if err != nil {
+			return def, err
+		}
+		if m != nil {
+			def.Maps[name] = m
+		}
+	}
+	values := map[string]json.RawMessage{}
+	for name, v := range c.Vars {
+		values[name] = v
+	}
+	for name, text := range vars {
+		v, err := json.Marshal(text)
+		if err != nil {
+			return def, err
+		}
+		values[name] = v
+	}
+	var list []execution.Binding
+	for name, v := range values {
+		list = append(list, execution.Binding{Name: name, Type: binding.KindVar, Value: v})
+		var text string
+		if json.Unmarshal(v, &text) == nil {
+			def.Variables[name] = text
+		}
+	}
+	for _, b := range c.R2 {
+		list = append(list, execution.Binding{Name: b.Binding, Type: binding.KindR2, Bucket: b.Name})
+	}
+	for _, n := range c.KV {
+		list = append(list, execution.Binding{Name: n.Binding, Type: binding.KindKV, Namespace: n.ID})
+	}
+	var err error
+	if def.Bindings, err = d.host.service.Bind(ctx, "", list, nil); err != nil {
+		return def, err
+	}
+	if c.Assets != nil && c.Assets.Binding != "" {
+		source := d.files
+		def.Bindings.Entries = append(def.Bindings.Entries, binding.Entry{Name: c.Assets.Binding, Kind: binding.KindAssets, Open: func(context.Context) (binding.Binding, error) { return assets.New(source), nil }})
+	}
+	for _, s := range c.Services {
+		t := &devService{development: d, name: s.Service, entrypoint: s.Entrypoint}
+		if s.Props != nil {
+			var props any
+			if err := json.Unmarshal(s.Props, &props); err != nil {
+				return def, err
+			}
+			if t.props.Message, err = rpc.Encode(props); err != nil {
+				return def, err
+			}
+		}
+		def.Services = append(def.Services, worker.ServiceBinding{Name: s.Binding, Target: t})
+	}
+	for _, name := range c.Loaders {
+		def.Loaders = append(def.Loaders, worker.LoaderBinding{Name: name})
+	}
+	ports := make([]int, 65535)
+	for i := range ports {
+		ports[i] = i + 1
+	}
+	def.Policy, err = d.host.service.Policy(&execution.Network{Allow: []execution.NetworkRule{{Host: "*", Ports: ports}}}, "network")
+	return def, err
+}
+
+// A devService is a worker that another is bound to: in dev that can only be
+// the project's own.
+type devService struct {
+	development *development
+	name        string
+	entrypoint  string
+	props       rpc.Value
+}
+
+func (s *devService) target(ctx context.Context) (rpc.Target, error) {
+	w, name, err := s.development.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if name != s.name {
+		return nil, &op.ErrorRecord{Name: "Error", Message: fmt.Sprintf("There is no worker %q here: mayfly dev runs this project only", s.name)}
+	}
+	return w.Entrypoint(s.entrypoint, s.props, worker.Limits{}), nil
+}
+
+// Fetch implements rpc.Target.
+func (s *devService) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error) {
+	t, err := s.target(ctx)
+	if err != nil {
+		r.Body.Discard()
+		return nil, err
+	}
+	return t.Fetch(ctx, r)
+}
+
+// Call implements rpc.Target.
+func (s *devService) Call(ctx context.Context, c *rpc.Call) (rpc.Value, error) {
+	t, err := s.target(ctx)
+	if err != nil {
+		c.Arguments.Release()
+		return rpc.Value{}, err
+	}
+	return t.Call(ctx, c)
+}
+
+// Retain implements rpc.Target.
+func (s *devService) Retain() {}
+
+// Release implements rpc.Target.
+func (s *devService) Release() {}
