@@ -56,6 +56,7 @@ type serveCommand struct {
 	serverSettings
 	engineSettings
 	limitSettings
+	bundlerSettings
 }
 
 // Run serves until ctx ends, which is a signal to stop.
@@ -112,7 +113,16 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 		return err
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
-	running := worker.New(worker.Config{Executions: h.service})
+	bundler, err := cmd.bundler()
+	if err != nil {
+		return err
+	}
+	workerConfig := worker.Config{Executions: h.service}
+	if bundler != nil {
+		defer bundler.Close()
+		workerConfig.Bundler = bundler
+	}
+	running := worker.New(workerConfig)
 	defer running.Close()
 	domains := cmd.workerDomains()
 	workers, err := registry.Open(ctx, registry.Config{Records: records, Workers: running, Executions: h.service, Domains: domains, Log: log})

@@ -10,7 +10,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"mayfly/guests/quickjs"
 	"mayfly/host/binding"
+	"mayfly/host/bundle"
 	"mayfly/host/rpc"
 )
 
@@ -86,7 +88,9 @@ func project(t *testing.T, archive *txtar.Archive) rpc.Target {
 	for _, l := range c.Loaders {
 		def.Loaders = append(def.Loaders, LoaderBinding{l.Binding})
 	}
-	s := newService(t, nil)
+	bundler := bundle.NewCreator(nil, quickjs.Builtin, nil)
+	t.Cleanup(bundler.Close)
+	s := newService(t, func(c *Config) { c.Bundler = bundler })
 	return s.Worker(def).Entrypoint("", rpc.Value{}, Limits{})
 }
 

@@ -47,7 +47,8 @@ type event struct {
 	over       bool
 	wall       *time.Timer
 	logged     int
-	spent      int // subrequests besides those of the network
+	spent      int           // subrequests besides those of the network
+	charged    time.Duration // processor time that the host used
 
 	mu      sync.Mutex
 	network *fetch.Session
@@ -289,6 +290,9 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 	}
 	e.trace.Subrequests += e.spent
 	usage := in.resident.Finish(e.id, inTurn)
+	in.mu.Lock()
+	usage.CPU += e.charged
+	in.mu.Unlock()
 	if o == "" {
 		o = isolate.OK
 		if len(e.trace.Exceptions) > 0 {

@@ -27,8 +27,3 @@ func (in *instance) loopback(r *op.Reader, w *op.Writer) error {
 	}
 	return err
 }
-
-// bundle is the operation of that name.
-func (e *event) bundle(id uint32, _ []byte) {
-	e.in.fail1(id, wireError("this server makes no bundles"))
-}

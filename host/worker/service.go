@@ -31,6 +31,9 @@ type Config struct {
 	// Bases is how many bytes the states of evaluated code may take that no
 	// worker uses. 0: 512 MiB.
 	Bases int64
+	// Bundler is what createWorker of @cloudflare/worker-bundler uses; nil: it is
+	// not offered.
+	Bundler Bundler
 	// Traced, if not nil, is called with the trace of each event that has ended.
 	// It must not block, and not keep the trace's maps.
 	Traced func(w *Worker, t *Trace)

@@ -53,6 +53,7 @@ import "node:async_hooks";
 import "node:buffer";
 import "node:crypto";
 import "node:cloudflare-workers";
+import "node:cloudflare-worker-bundler";
 import "node:child_process";
 import "node:cluster";
 import "node:console";
