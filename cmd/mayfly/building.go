@@ -48,7 +48,7 @@ func (s *projectSettings) load(w io.Writer, style *terminalStyle) (*project.Conf
 	}
 	if s.Name != "" {
 		if !project.ValidName(s.Name) {
-			return nil, usageError{fmt.Errorf("--name: %q is no name of a worker: expected at most 63 of a-z, 0-9, - and _, not beginning with -", s.Name)}
+			return nil, usageError{fmt.Errorf("--name: %q is no name of a worker: expected %s", s.Name, project.NameRule)}
 		}
 		config.Name = s.Name
 	}

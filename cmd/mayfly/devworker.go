@@ -94,11 +94,7 @@ func (d *development) define(ctx context.Context, c *project.Config, vars map[st
 	for _, name := range c.Loaders {
 		def.Loaders = append(def.Loaders, worker.LoaderBinding{Name: name})
 	}
-	ports := make([]int, 65535)
-	for i := range ports {
-		ports[i] = i + 1
-	}
-	def.Policy, err = d.host.service.Policy(&execution.Network{Allow: []execution.NetworkRule{{Host: "*", Ports: ports}}}, "network")
+	def.Policy, err = d.host.service.Policy(&execution.Network{Allow: []execution.NetworkRule{{Host: "*", AnyPort: true}}}, "network")
 	return def, err
 }
 

@@ -168,7 +168,7 @@ func (r *reader) read(top, section *object, env string) {
 	}
 	c := r.config
 	if section != nil && !named && c.Name != "" {
-		if c.Name += "-" + env; !workerName.MatchString(c.Name) {
+		if c.Name += "-" + strings.ReplaceAll(env, "_", "-"); !ValidName(c.Name) {
 			r.fail(lineOf(top, "env"), prefix, "%q is no name of a worker: give the environment a name", c.Name)
 		}
 	}
@@ -200,5 +200,10 @@ func lineOf(o *object, name string) int {
 
 func validGlob(pattern string) bool { return doublestar.ValidatePattern(pattern) }
 
+// NameRule says what names workers may have.
+const NameRule = "1 to 63 of a-z, 0-9 and - inside, not beginning with a-"
+
 // ValidName says whether a worker may have that name.
-func ValidName(name string) bool { return workerName.MatchString(name) }
+func ValidName(name string) bool {
+	return workerName.MatchString(name) && !strings.HasPrefix(name, "a-")
+}

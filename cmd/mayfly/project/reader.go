@@ -167,7 +167,7 @@ func (r *reader) items(v *value, field string, read func(item *value, field stri
 }
 
 var (
-	workerName  = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]{0,62}$`)
+	workerName  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	bindingName = regexp.MustCompile(`^[A-Za-z_$][\w$]*$`)
 )
 
@@ -195,11 +195,15 @@ func (r *reader) name(v *value, field string) {
 	if !r.text(v, field, &s) {
 		return
 	}
-	if !workerName.MatchString(s) {
-		r.fail(v.line, field, "%q is no name of a worker: expected at most 63 of a-z, 0-9, - and _, not beginning with -", s)
+	name := strings.Trim(strings.ReplaceAll(s, "_", "-"), "-")
+	if !ValidName(name) {
+		r.fail(v.line, field, "%q is no name of a worker: expected %s", s, NameRule)
 		return
 	}
-	r.config.Name = s
+	if name != s {
+		r.warn(v.line, field, "the worker is called %s here: its name is a part of host names", name)
+	}
+	r.config.Name = name
 }
 
 func (r *reader) main(v *value, field string) {
