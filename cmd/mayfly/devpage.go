@@ -4,7 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"html/template"
+	html "html/template"
 	"net/http"
 	"os"
 	"path"
@@ -28,7 +28,7 @@ const (
 //go:embed devpage.html
 var errorPageText string
 
-var errorPage = template.Must(template.New("page").Parse(errorPageText))
+var errorPage = html.Must(html.New("page").Parse(errorPageText))
 
 // reloadScript has a page loaded anew when the project has changed.
 const reloadScript = `(() => {

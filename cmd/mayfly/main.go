@@ -26,6 +26,7 @@ type commands struct {
 
 	Serve   serveCommand   `cmd:"" help:"Serve the REST endpoint."`
 	Run     runCommand     `cmd:"" help:"Run one program, in process."`
+	Init    initCommand    `cmd:"" help:"Begin a project of a worker from a template."`
 	Dev     devCommand     `cmd:"" help:"Serve the worker of a project on this machine, and build it again when it changes."`
 	Deploy  deployCommand  `cmd:"" help:"Deploy the worker of a project to a server."`
 	Guests  guestsCommand  `cmd:"" help:"Prepare the guests, and list them."`
