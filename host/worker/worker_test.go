@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"mayfly/host/op"
@@ -83,11 +84,14 @@ func TestErrors(t *testing.T) {
 }
 
 func BenchmarkFetchWarm(b *testing.B) {
-	target := entry(newService(b, nil), script(`export default {fetch() { return new Response("hi") }}`))
+	var cpu atomic.Int64
+	target := entry(newService(b, func(c *Config) { c.Traced = func(_ *Worker, t *Trace) { cpu.Add(int64(t.CPU)) } }), script(`export default {fetch() { return new Response("hi") }}`))
 	get(b, target, "http://example.com/")
+	cpu.Store(0)
 	for b.Loop() {
 		get(b, target, "http://example.com/")
 	}
+	b.ReportMetric(float64(cpu.Load())/float64(b.N), "cpu-ns/op")
 }
 
 func BenchmarkFetchFresh(b *testing.B) {
@@ -131,7 +135,16 @@ export default class extends WorkerEntrypoint {
 }
 
 func BenchmarkCall(b *testing.B) {
-	s := newService(b, nil)
+	var cpu [2]atomic.Int64
+	s := newService(b, func(c *Config) {
+		c.Traced = func(_ *Worker, t *Trace) {
+			if _, called := t.Event.(*CallTrace); called {
+				cpu[0].Add(int64(t.CPU))
+			} else {
+				cpu[1].Store(int64(t.CPU))
+			}
+		}
+	})
 	callee := s.Worker(script(`import { WorkerEntrypoint } from "cloudflare:workers"
 export default class extends WorkerEntrypoint { add(a, b) { return a + b } }`))
 	def := script(`export default {async fetch(request, env) {
@@ -140,10 +153,12 @@ export default class extends WorkerEntrypoint { add(a, b) { return a + b } }`))
 	for (let i = 0; i < n; i++) s = await env.CALLEE.add(s, 1);
 	return new Response(String(s));
 }}`)
-	def.Limits.Subrequests = 1 << 30
+	def.Limits.Subrequests, def.Limits.CPU = 1<<30, 1<<40
 	def.Services = []ServiceBinding{{"CALLEE", callee.Entrypoint("", rpc.Value{}, Limits{})}}
 	target := entry(s, def)
 	get(b, target, "http://example.com/?n=1")
 	b.ResetTimer()
 	get(b, target, "http://example.com/?n="+strconv.Itoa(b.N))
+	b.ReportMetric(float64(cpu[0].Load())/float64(b.N), "callee-ns/op")
+	b.ReportMetric(float64(cpu[1].Load())/float64(b.N), "caller-ns/op")
 }

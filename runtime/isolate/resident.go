@@ -496,7 +496,7 @@ func (x *Resident) overtime() {
 func (x *Resident) restLocked(pending bool) {
 	iso := x.iso
 	x.running = false
-	if iso.slot != nil && (!iso.listed || iso.usage.CPU-iso.measured > restInterval) && iso.usage.CPU-iso.measured > restInterval {
+	if iso.slot != nil && iso.usage.CPU-iso.measured > memoryInterval {
 		iso.measure()
 		if !iso.listed {
 			iso.listed = true
