@@ -270,7 +270,7 @@ const (
 	BodyRead Op = 66
 	// BodyWrite: settles when there is room for more: back-pressure.
 	//
-	//	in:  u32 fetch id, u8 end (1 last, 2 abort), bytes
+	//	in:  u32 fetch id, u8 end (1 last, 2 abort), bytes (of an abort: an error that says why, or nothing)
 	//	out: nothing
 	BodyWrite Op = 67
 	// Connect: makes a connection ready for a fetch that follows, or says why there can be none; for guests whose libraries connect before they request.

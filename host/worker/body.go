@@ -279,7 +279,7 @@ func (in *instance) writePipe(id, handle uint32, p *pipe.Pipe, r *op.Reader) {
 		return
 	case end == writeAbort:
 		in.dropBody(handle)
-		p.End(&op.ErrorRecord{Name: "Error", Message: "The stream was aborted by its writer."})
+		p.End(brokenBy(content))
 		in.Settle(id, true, nil)
 		return
 	}
@@ -295,6 +295,17 @@ func (in *instance) writePipe(id, handle uint32, p *pipe.Pipe, r *op.Reader) {
 		}
 		in.Settle(id, true, nil)
 	})
+}
+
+// brokenBy is why a writer broke its stream off: an error, or nothing.
+func brokenBy(content []byte) error {
+	if len(content) > 0 {
+		r := op.NewReader(content)
+		if record, err := op.ReadError(r); err == nil && r.Done() == nil {
+			return record
+		}
+	}
+	return &op.ErrorRecord{Name: "Error", Message: "The stream was aborted by its writer."}
 }
 
 // cancelBody is the operation body_cancel.

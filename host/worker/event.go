@@ -33,6 +33,9 @@ type event struct {
 	limits Limits
 	trace  Trace
 	begun  time.Time
+	// context is whose what it gets and begins is: of a call of what another event
+	// gave out, that event; of others, the event itself.
+	context *event
 
 	answers chan outcome // capacity 1: the one answer
 
@@ -41,6 +44,7 @@ type event struct {
 	held       map[uint32]struct{} // stubs
 	handles    map[uint32]struct{} // bodies, pipes, sockets
 	dynamics   []uint32            // dynamic workers
+	calls      map[*event]struct{} // events whose context it is
 	answered   bool
 	said       bool // that it is done
 	holds      int  // bodies that are passed on and not yet read
@@ -67,6 +71,7 @@ func (in *instance) begin(kind uint8, caller *rpc.Caller, limits Limits) *event 
 		kind: kind, in: in, limits: limits, begun: time.Now(), answers: make(chan outcome, 1),
 		operations: map[uint32]func(){}, held: map[uint32]struct{}{}, handles: map[uint32]struct{}{},
 	}
+	e.context = e
 	e.caller.Tenant = in.worker.def.Tenant
 	if caller != nil {
 		e.caller.Depth = caller.Depth + 1
@@ -97,12 +102,15 @@ func (in *instance) begin(kind uint8, caller *rpc.Caller, limits Limits) *event 
 }
 
 // deliver gives the event to the guest.
-func (e *event) deliver(kind uint8, message []byte) {
+func (e *event) deliver(kind uint8, message []byte) { e.deliverTo(e.context, kind, message) }
+
+// deliverTo has the turn be another event's.
+func (e *event) deliverTo(context *event, kind uint8, message []byte) {
 	w := op.NewWriter(make([]byte, 0, len(message)+16))
 	w.U32(e.id)
 	w.U8(kind)
 	w.Bytes(message)
-	e.in.resident.Deliver(isolate.Delivery{Event: e.id, Kind: uint32(op.EventDispatch), Message: w.Message(), CPU: e.limits.CPU})
+	e.in.resident.Deliver(isolate.Delivery{Event: context.id, Kind: uint32(op.EventDispatch), Message: w.Message(), CPU: context.limits.CPU})
 }
 
 // wait is the event's answer. Where nobody waits any more the guest is told, and
@@ -259,6 +267,9 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 		dynamics = append(dynamics, in.dynamics[h])
 		delete(in.dynamics, h)
 	}
+	delete(e.context.calls, e)
+	calls := e.calls
+	e.calls = nil
 	bindings := in.bindings
 	network := e.network
 	in.mu.Unlock()
@@ -272,6 +283,10 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 	}
 	if err != nil {
 		e.give(outcome{err: err})
+	}
+	for c := range calls {
+		c.finish(isolate.Canceled, errDestination)
+		c.deliverTo(c, dispatchEnd, nil)
 	}
 	for _, b := range bodies {
 		b.abort()
@@ -322,5 +337,8 @@ func (b bodyHandle) abort() {
 		b.socket.Abort()
 	}
 }
+
+// errDestination is what callers are told of a call whose context has ended.
+var errDestination = &op.ErrorRecord{Name: "Error", Message: "The destination execution context for this RPC was canceled while the call was still running."}
 
 var errEventOver = errors.New("the Worker's event ended before its body did")

@@ -124,7 +124,7 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 		in.fail1(id, err)
 		return
 	}
-	caller := e.caller
+	caller := e.asking()
 	request.Caller = &caller
 	ctx, cancel := context.WithCancelCause(context.Background())
 	stop := func() { cancel(errAborted) }

@@ -8,6 +8,7 @@ import (
 	"mayfly/host/op"
 	"mayfly/host/pipe"
 	"mayfly/host/rpc"
+	"mayfly/runtime/isolate"
 )
 
 // A stub is a target that an instance holds, known to its guest by a handle.
@@ -271,28 +272,59 @@ func (x *export) Fetch(context.Context, *rpc.Request) (*rpc.Response, error) {
 
 // Call implements rpc.Target.
 func (x *export) Call(ctx context.Context, c *rpc.Call) (rpc.Value, error) {
+	return x.start(c)(ctx)
+}
+
+// start delivers a call, so that it comes before those that start later, and
+// answers a function that waits for its result.
+func (x *export) start(c *rpc.Call) func(context.Context) (rpc.Value, error) {
+	fail := func(err error) func(context.Context) (rpc.Value, error) {
+		return func(context.Context) (rpc.Value, error) { return rpc.Value{}, err }
+	}
 	x.in.mu.Lock()
 	over := x.event.over || x.in.over
 	x.in.mu.Unlock()
 	if over {
 		c.Arguments.Release()
-		return rpc.Value{}, errStubOver
+		return fail(errStubOver)
 	}
-	// The call's own limits are what is left of nobody's: it is an event of the
-	// worker that gave the object out.
+	// What the call gets and begins belongs to the event that gave the object out.
 	e := x.in.begin(dispatchCall, c.Caller, x.event.limits)
+	if e != nil && !e.within(x.event) {
+		e.finish(isolate.Canceled, nil)
+		e = nil
+	}
 	if e == nil {
 		c.Arguments.Release()
-		return rpc.Value{}, errStubOver
+		return fail(errStubOver)
 	}
 	e.trace.Event = &CallTrace{method(c)}
-	return e.call(ctx, c, func(w *op.Writer) {
+	err := e.sendCall(c, func(w *op.Writer) {
 		w.U8(1)
 		w.Str("")
 		w.Bytes(nil)
 		w.U32(0)
 		w.U32(x.id)
 	})
+	if err != nil {
+		return fail(err)
+	}
+	return e.result
+}
+
+// within makes an event part of another, unless that is over.
+func (e *event) within(context *event) bool {
+	e.in.mu.Lock()
+	defer e.in.mu.Unlock()
+	if context.over {
+		return false
+	}
+	if context.calls == nil {
+		context.calls = map[*event]struct{}{}
+	}
+	context.calls[e] = struct{}{}
+	e.context = context
+	return true
 }
 
 // method is the name that traces show of a call.
@@ -303,8 +335,15 @@ func method(c *rpc.Call) string {
 	return c.Path[len(c.Path)-1]
 }
 
-// call dispatches a call; target writes what is called.
+// call dispatches a call and waits for its result; target writes what is called.
 func (e *event) call(ctx context.Context, c *rpc.Call, target func(*op.Writer)) (rpc.Value, error) {
+	if err := e.sendCall(c, target); err != nil {
+		return rpc.Value{}, err
+	}
+	return e.result(ctx)
+}
+
+func (e *event) sendCall(c *rpc.Call, target func(*op.Writer)) error {
 	w := op.NewWriter(make([]byte, 0, 64+len(c.Arguments.Message)))
 	target(w)
 	if c.Get {
@@ -313,11 +352,15 @@ func (e *event) call(ctx context.Context, c *rpc.Call, target func(*op.Writer)) 
 		w.U8(0)
 	}
 	w.Strs(c.Path)
-	if err := e.in.writeValue(e, w, c.Arguments); err != nil {
+	if err := e.in.writeValue(e.context, w, c.Arguments); err != nil {
 		e.finish("", err)
-		return rpc.Value{}, err
+		return err
 	}
 	e.deliver(dispatchCall, w.Message())
+	return nil
+}
+
+func (e *event) result(ctx context.Context) (rpc.Value, error) {
 	a, err := e.wait(ctx)
 	return a.value, err
 }
@@ -356,11 +399,16 @@ func (e *event) callStub(id uint32, message []byte) {
 		target.Release()
 		return
 	}
-	caller := e.caller
+	caller := e.asking()
+	call := &rpc.Call{Get: get == 1, Path: path, Arguments: arguments, Caller: &caller}
+	result := func(ctx context.Context) (rpc.Value, error) { return target.Call(ctx, call) }
+	if x, ok := target.(*export); ok {
+		result = x.start(call)
+	}
 	go func() {
 		defer cancel(nil)
 		defer target.Release()
-		v, err := target.Call(ctx, &rpc.Call{Get: get == 1, Path: path, Arguments: arguments, Caller: &caller})
+		v, err := result(ctx)
 		if err != nil {
 			in.fail1(id, err)
 			return
@@ -376,9 +424,21 @@ func (e *event) callStub(id uint32, message []byte) {
 
 var errAborted = &op.ErrorRecord{Name: "AbortError", Message: "The operation was aborted"}
 
+// asking is on whose account the event asks others: as deep in a chain as the
+// deepest of the calls that are part of it.
+func (e *event) asking() rpc.Caller {
+	e.in.mu.Lock()
+	defer e.in.mu.Unlock()
+	caller := e.caller
+	for c := range e.calls {
+		caller.Depth = max(caller.Depth, c.caller.Depth)
+	}
+	return caller
+}
+
 // spend counts a subrequest that is not the network's.
 func (e *event) spend() error {
-	if e.caller.Depth >= rpc.MaxDepth {
+	if e.asking().Depth >= rpc.MaxDepth {
 		return &op.ErrorRecord{Name: "Error", Message: fmt.Sprintf("Subrequest depth limit exceeded: %d Workers have called one another. Is there a loop?", rpc.MaxDepth)}
 	}
 	e.in.mu.Lock()
@@ -403,7 +463,7 @@ func (in *instance) answer(r *op.Reader) error {
 	if e == nil {
 		return nil // it was ended meanwhile
 	}
-	v, err := in.readValue(e, r)
+	v, err := in.readValue(e.context, r)
 	if err != nil {
 		return err
 	}

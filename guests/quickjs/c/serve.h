@@ -147,6 +147,17 @@ static JSValue native_current_event(JSContext *ctx, JSValueConst this_val, int a
     return JS_NewUint32(ctx, guest.event);
 }
 
+/* Has the turn be that of another event, which the one that was delivered is a
+ * part of: enterEvent(event). */
+static JSValue native_enter_event(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    uint32_t event;
+    if (JS_ToUint32(ctx, &event, argv[0]))
+        return JS_EXCEPTION;
+    guest.event = event;
+    return JS_UNDEFINED;
+}
+
 /* Tells the host of an error of an event: failEvent(event, origin, error). */
 static JSValue native_fail_event(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
@@ -154,8 +165,10 @@ static JSValue native_fail_event(JSContext *ctx, JSValueConst this_val, int argc
     int32_t origin;
     if (JS_ToUint32(ctx, &event, argv[0]) || JS_ToInt32(ctx, &origin, argv[1]))
         return JS_EXCEPTION;
+    uint32_t current = guest.event;
     guest.event = event;
     report_failure(ctx, origin, argv[2]);
+    guest.event = current;
     return JS_UNDEFINED;
 }
 
@@ -180,6 +193,7 @@ static JSValue native_end_operations(JSContext *ctx, JSValueConst this_val, int 
 static const JSCFunctionListEntry serve_functions[] = {
     JS_CFUNC_DEF("failEvent", 3, native_fail_event),
     JS_CFUNC_DEF("endOperations", 1, native_end_operations),
+    JS_CFUNC_DEF("enterEvent", 1, native_enter_event),
     JS_CFUNC_DEF("currentEvent", 0, native_current_event),
 };
 

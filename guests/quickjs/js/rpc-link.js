@@ -1,12 +1,12 @@
 // Links: what stubs hold. A link leads to a stub of the host, to a service
 // binding, or to an object of this isolate, and lives as long as something holds
 // it. And the export table: the objects that others hold.
-import { Error, Map } from "mayfly:intrinsics";
+import { Error, Map, Set } from "mayfly:intrinsics";
 import { Writer, call } from "mayfly:host";
 import { STUB_RELEASE } from "mayfly:op.gen";
 import { handleOf } from "mayfly:binding";
 import {
-  ArrayPrototypePush, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, promiseThen,
+  MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, promiseThen,
 } from "mayfly:primordials";
 
 const { dispose: SymbolDispose } = Symbol;
@@ -53,15 +53,23 @@ export const linkHandle = (link) => (link.reference === undefined ? link.handle 
 
 const soon = PromiseResolve(undefined);
 
-// drop gives up one hold of a link.
-export function drop(link) {
-  if (--link.count !== 0) return;
-  if (link.handle !== 0) {
-    call(STUB_RELEASE, new Writer(4).u32(link.handle).done());
-  } else if (link.dispose !== undefined) {
+// drop gives up one hold of a link. Where that was the last one of an object that
+// is told, over is called when it was.
+export function drop(link, over = undefined) {
+  const last = --link.count === 0;
+  if (last && link.dispose !== undefined) {
     // What it throws is of nobody's call: an unhandled rejection.
-    promiseThen(soon, () => { ReflectApply(link.dispose, link.object, []); });
+    const told = promiseThen(soon, () => ReflectApply(link.dispose, link.object, []));
+    if (over !== undefined) {
+      promiseThen(told, over, (error) => {
+        over();
+        throw error;
+      });
+    }
+    return;
   }
+  if (last && link.handle !== 0) call(STUB_RELEASE, new Writer(4).u32(link.handle).done());
+  if (over !== undefined) over();
 }
 
 // ---- the export table
@@ -70,18 +78,16 @@ const exported = new Map(); // id → { link, event }
 let lastExport = 0;
 
 let lending = false;
-const lent = new Map(); // event → ids
+const lent = new Map(); // event → set of ids
 
-// lend has run() give out what others may hold only as long as the event goes on
-// for another reason: it does not wait for them.
-export function lend(run) {
-  const outer = lending;
-  lending = true;
-  try {
-    return run();
-  } finally {
-    lending = outer;
-  }
+// setLending says whether what is given out from now on is lent: others may hold
+// it as long as the event goes on for another reason, which does not wait for
+// them. It answers what was so before. What goes with arguments is lent, what
+// goes with answers is not.
+export function setLending(now) {
+  const before = lending;
+  lending = now;
+  return before;
 }
 
 // endLent forgets what an event has lent that is over.
@@ -89,7 +95,19 @@ export function endLent(event) {
   const ids = MapPrototypeGet(lent, event);
   if (ids === undefined) return;
   MapPrototypeDelete(lent, event);
-  for (let i = 0; i < ids.length; i++) releaseExport(ids[i]);
+  SetPrototypeForEach(ids, releaseExport);
+}
+
+// holding has the event that runs go on until what it answers is called.
+export function holding() {
+  const event = currentEvent();
+  let over = false;
+  held(event, 1);
+  return () => {
+    if (over) return;
+    over = true;
+    held(event, -1);
+  };
 }
 
 // exportLink lets others hold a local link, under a number that is never used
@@ -100,23 +118,28 @@ export function exportLink(link) {
   link.count++;
   MapPrototypeSet(exported, id, { __proto__: null, link, event, waits: !lending });
   if (lending) {
-    const ids = MapPrototypeGet(lent, event);
-    if (ids === undefined) MapPrototypeSet(lent, event, [id]);
-    else ArrayPrototypePush(ids, id);
+    let ids = MapPrototypeGet(lent, event);
+    if (ids === undefined) MapPrototypeSet(lent, event, ids = new Set());
+    SetPrototypeAdd(ids, id);
   } else {
     held(event, 1);
   }
   return id;
 }
 
-// exportedLink answers the link of an export, or undefined.
-export const exportedLink = (id) => MapPrototypeGet(exported, id)?.link;
+// exportOf answers { link, event } of an export, or undefined.
+export const exportOf = (id) => MapPrototypeGet(exported, id);
 
 // releaseExport forgets an export that nobody holds any more.
 export function releaseExport(id) {
   const entry = MapPrototypeGet(exported, id);
   if (entry === undefined) return;
   MapPrototypeDelete(exported, id);
-  drop(entry.link);
-  if (entry.waits) held(entry.event, -1);
+  if (entry.waits) {
+    drop(entry.link, () => held(entry.event, -1));
+  } else {
+    drop(entry.link);
+    const ids = MapPrototypeGet(lent, entry.event);
+    if (ids !== undefined) SetPrototypeDelete(ids, id);
+  }
 }

@@ -1,9 +1,9 @@
 // Answering calls from other isolates.
 import { Error } from "mayfly:intrinsics";
 import native from "mayfly:native";
-import { drop, exportedLink } from "mayfly:rpc-link";
+import { drop, exportOf } from "mayfly:rpc-link";
 import { GET, invoke } from "mayfly:rpc-target";
-import { decodeArguments, within, withDisposal } from "mayfly:rpc-value";
+import { decodeArguments, sending, withDisposal } from "mayfly:rpc-value";
 import { PromiseResolve, promiseThen } from "mayfly:primordials";
 
 // Parts of what native.readCall answers.
@@ -42,16 +42,19 @@ export function serveCall(event, receiver, message, parts) {
 function finish(event, value, args) {
   const { value: result, link } = withDisposal(value);
   try {
-    within(() => native.answerCall(event, result));
+    sending(() => native.answerCall(event, result), false);
   } finally {
     if (link !== undefined) drop(link);
     args?.dispose();
   }
 }
 
-// serveExport does the same with an object that was given out.
+// serveExport does the same with an object that was given out: the call is part
+// of the event that did.
 export function serveExport(event, message, parts) {
-  const link = exportedLink(parts[EXPORT]);
-  if (link === undefined) throw new Error("RPC stub used after being disposed.");
+  const entry = exportOf(parts[EXPORT]);
+  if (entry === undefined) throw new Error("RPC stub used after being disposed.");
+  const { link } = entry;
+  native.enterEvent(entry.event);
   return serveCall(event, { __proto__: null, object: link.object, own: link.own, entrypoint: false, env: undefined, ctx: undefined }, message, parts);
 }

@@ -100,7 +100,7 @@ function perform(link, path, args, answer, resolve, reject) {
     performLocal(link, path, args, answer, resolve, reject);
     return;
   }
-  const outer = beginMessage();
+  const outer = beginMessage(true);
   try {
     native.callStub(linkHandle(link), args === undefined ? GET : CALL, path, args ?? none, (bytes) => {
       try {

@@ -3,16 +3,13 @@
 // in value.h, the table of tags in the Go package host/rpc.
 import { DOMException, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
-import { Reader, Writer, call, start } from "mayfly:host";
-import { BODY_CANCEL, BODY_WRITE, PIPE_OPEN } from "mayfly:op.gen";
-import { followSignal, isAborted, isSignal, reasonOf, subscribe } from "mayfly:abort";
+import { followSignal, isAborted, isSignal, reasonOf } from "mayfly:abort";
 import { bindingAt, handleOf, referenceOf } from "mayfly:binding";
 import { adoptBlob, blobBytes, blobType, fileDetails, isBlob, newFile } from "mayfly:blob";
-import { bodyMessage, sendBody } from "mayfly:body-upload";
-import { bytesOf } from "mayfly:crypto";
-import { giveHandle, readBody, streamOfHandle } from "mayfly:fetch";
-import { abortWriter, closeWriter, getLocked, getWriter, isReadableStream, isWritableStream, newWritable, writableLocked, writeTo } from "mayfly:streams";
-import { drop, exportLink, isLocal, linkHandle, localLink, releaseExport, remoteLink, requireLink } from "mayfly:rpc-link";
+import { giveHandle, streamOfHandle } from "mayfly:fetch";
+import { getLocked, isReadableStream, isWritableStream, writableLocked } from "mayfly:streams";
+import { cancelPipe, openPipe, readSignal, readStream, writableOf, writeSignal, writeStream } from "mayfly:rpc-stream";
+import { drop, exportLink, holding, isLocal, linkHandle, localLink, releaseExport, remoteLink, requireLink, setLending } from "mayfly:rpc-link";
 import { disposeState, isService, newService, newStub, stubLink } from "mayfly:rpc-stub";
 import { isRpcTarget, ownMembers } from "mayfly:rpc-target";
 import {
@@ -23,8 +20,6 @@ const { dispose: SymbolDispose } = Symbol;
 const ObjectPrototype = Object.prototype;
 const { AbortController, Headers, Request, Response } = globalThis;
 const { className, stubKind, stubState } = native;
-const none = new Uint8Array(0);
-const ignore = () => {};
 
 // Tags.
 const STUB = 60010;
@@ -86,42 +81,24 @@ function giveNew(object, own) {
   return place;
 }
 
-const handleMessage = (handle) => new Writer(4).u32(handle).done();
-const openPipe = () => new Reader(call(PIPE_OPEN, none)).u32();
-const cancelPipe = (handle) => { call(BODY_CANCEL, handleMessage(handle)); };
-const writePipe = (handle, end, bytes) => newPromise((resolve, reject) => { start(BODY_WRITE, bodyMessage(handle, end, bytes), resolve, reject); });
+// What a stream's bytes go through stays open until they have gone.
+function giveStream(kind, begin) {
+  const handle = openPipe();
+  give(() => begin(handle, holding()), () => cancelPipe(handle));
+  return native.capability(kind, handle);
+}
 
 function giveReadable(stream) {
   if (getLocked(stream)) throw new TypeError("The ReadableStream has been locked to a reader.");
   if (locals !== undefined) return shared(stream);
   const body = giveHandle(stream);
-  if (body !== 0) return native.capability(BODY, body);
-  const handle = openPipe();
-  give(() => { sendBody(handle, stream, bytesOf, "A ReadableStream that is sent over RPC has a chunk that is no ArrayBuffer or view of one", Infinity, ignore); }, () => cancelPipe(handle));
-  return native.capability(READABLE_KIND, handle);
+  return body !== 0 ? native.capability(BODY, body) : giveStream(READABLE_KIND, (handle, over) => writeStream(handle, stream, over));
 }
 
 function giveWritable(stream) {
   if (writableLocked(stream)) throw new TypeError("The WritableStream has been locked to a writer.");
   if (locals !== undefined) return shared(stream);
-  const handle = openPipe();
-  give(() => fill(stream, handle), () => cancelPipe(handle));
-  return native.capability(WRITABLE_KIND, handle);
-}
-
-// fill writes what comes through a pipe to a stream.
-function fill(stream, handle) {
-  const writer = getWriter(stream);
-  const next = () => {
-    promiseThen(readBody(handle), (chunk) => {
-      if (chunk === undefined) {
-        promiseThen(closeWriter(writer), undefined, ignore);
-        return;
-      }
-      promiseThen(writeTo(writer, chunk), next, () => cancelPipe(handle));
-    }, (error) => { promiseThen(abortWriter(writer, error), undefined, ignore); });
-  };
-  next();
+  return giveStream(WRITABLE_KIND, (handle, over) => readStream(handle, stream, over));
 }
 
 // An AbortSignal goes as a pipe of one message, its reason.
@@ -129,17 +106,7 @@ function giveSignal(signal) {
   if (isAborted(signal)) return [true, reasonOf(signal), null];
   if (locals !== undefined) return [false, undefined, shared(signal)];
   const handle = openPipe();
-  give(() => {
-    subscribe(signal, (reason) => {
-      let message = none;
-      try {
-        message = native.encodeValue(reason);
-      } catch {
-        // A reason that can't be passed on is told as an AbortError.
-      }
-      promiseThen(writePipe(handle, 0, message), () => writePipe(handle, 1, none), ignore);
-    });
-  }, () => cancelPipe(handle));
+  give(() => writeSignal(handle, signal), () => cancelPipe(handle));
   return [false, undefined, native.capability(READABLE_KIND, handle)];
 }
 
@@ -262,30 +229,36 @@ function writing(run) {
   }
 }
 
-// beginMessage begins to write a message that is sent at once; endMessage, or
-// failMessage, ends that with what it answered.
-export function beginMessage() {
-  const outer = { __proto__: null, given, locals };
+// beginMessage begins to write a message that is sent at once, and whose stubs are
+// lent or not; endMessage, or failMessage, ends that with what it answered.
+export function beginMessage(lent) {
+  const outer = { __proto__: null, given, locals, lending: setLending(lent) };
   given = [];
   locals = undefined;
   return outer;
 }
 
+function leaveMessage(outer) {
+  given = outer.given;
+  locals = outer.locals;
+  setLending(outer.lending);
+}
+
 export function endMessage(outer) {
   const mine = given;
-  ({ given, locals } = outer);
+  leaveMessage(outer);
   if (mine.length !== 0) commitAll(mine);
 }
 
 export function failMessage(outer) {
   const mine = given;
-  ({ given, locals } = outer);
+  leaveMessage(outer);
   if (mine.length !== 0) undoAll(mine);
 }
 
-// within has run() write a message and send it.
-export function within(run) {
-  const outer = beginMessage();
+// sending has run() write a message and send it.
+export function sending(run, lent) {
+  const outer = beginMessage(lent);
   let value;
   try {
     value = run();
@@ -298,17 +271,19 @@ export function within(run) {
 }
 
 // encodeValue answers a value as the wire has it.
-export const encodeValue = (value) => within(() => native.encodeValue(value));
+export const encodeValue = (value) => sending(() => native.encodeValue(value), false);
 
 // encodeLater writes arguments that are sent later, or abandoned.
 export function encodeLater(args) {
-  const outer = locals;
-  locals = undefined;
+  const outer = beginMessage(true);
+  const mine = given;
   try {
-    const later = writing(() => native.encodeValue(args));
-    return { __proto__: null, value: later.value, sent: () => commitAll(later.given), abandon: () => undoAll(later.given) };
+    return { __proto__: null, value: native.encodeValue(args), sent: () => commitAll(mine), abandon: () => undoAll(mine) };
+  } catch (error) {
+    undoAll(mine);
+    throw error;
   } finally {
-    locals = outer;
+    leaveMessage(outer);
   }
 }
 
@@ -319,56 +294,17 @@ let permanent = false;
 
 function decodeSignal(parts) {
   const controller = new AbortController();
-  const { signal } = controller;
   if (parts[0]) {
-    controller.abort(parts[1]);
-    return signal;
+    abortController(controller, parts[1]);
+  } else if (parts[2] !== null) {
+    const [kind, handle] = native.capabilityAt(parts[2]);
+    if (kind === LOCAL) return followSignal(locals[handle - 1]);
+    readSignal(handle, (reason) => abortController(controller, reason));
   }
-  if (parts[2] === null) return signal;
-  const [kind, handle] = native.capabilityAt(parts[2]);
-  if (kind === LOCAL) return followSignal(locals[handle - 1]);
-  // Its end without a reason is that of the one who could have aborted.
-  const chunks = [];
-  const next = () => {
-    promiseThen(readBody(handle), (chunk) => {
-      if (chunk !== undefined) {
-        ArrayPrototypePush(chunks, chunk);
-        next();
-        return;
-      }
-      if (chunks.length === 0) return;
-      let reason;
-      try {
-        reason = native.decodeValue(joined(chunks), 0);
-      } catch {
-        // The reason stays what it is without one.
-      }
-      controller.abort(reason);
-    }, ignore);
-  };
-  next();
-  return signal;
+  return signalOf(controller);
 }
-
-function joined(chunks) {
-  let length = 0;
-  for (let i = 0; i < chunks.length; i++) length += TypedArrayPrototypeGetByteLength(chunks[i]);
-  const w = new Writer(length);
-  for (let i = 0; i < chunks.length; i++) w.raw(chunks[i]);
-  return w.done();
-}
-
-// The sink of a stream whose bytes go through a pipe.
-const decodeWritable = (handle) => newWritable({
-  __proto__: null,
-  write(chunk) {
-    const bytes = bytesOf(chunk);
-    if (bytes === undefined) throw new TypeError("A WritableStream that was received over RPC takes ArrayBuffers and views of them");
-    return writePipe(handle, 0, bytes);
-  },
-  close: () => writePipe(handle, 1, none),
-  abort: () => writePipe(handle, 2, none),
-}, { __proto__: null, highWaterMark: 1 });
+const signalOf = getter(AbortController.prototype, "signal");
+const abortController = uncurryThis(AbortController.prototype.abort);
 
 function newHeaders(list) {
   const headers = new Headers();
@@ -399,7 +335,7 @@ function decode(tag, content, kind) {
     case STUB:
     case SERVICE: return stubOf(kind === LOCAL ? hold(locals[content - 1]) : remoteLink(content, permanent), tag === SERVICE);
     case READABLE: return kind === LOCAL ? locals[content - 1] : streamOfHandle(content);
-    case WRITABLE: return kind === LOCAL ? locals[content - 1] : decodeWritable(content);
+    case WRITABLE: return kind === LOCAL ? locals[content - 1] : writableOf(content);
     case BINDING: return kind === LOCAL ? locals[content - 1] : bindingAt(content);
     case SIGNAL: return decodeSignal(content);
     case DISPOSABLE: {

@@ -1,10 +1,10 @@
 // Calls between isolates: what the rest of the bootstrap uses of it.
 import { defineKind } from "mayfly:binding";
-import { bindingLink, endLent, lend, releaseExport, remoteLink, setEvents } from "mayfly:rpc-link";
+import { bindingLink, endLent, releaseExport, remoteLink, setEvents } from "mayfly:rpc-link";
 import { serveCall, serveExport } from "mayfly:rpc-serve";
 import { Fetcher, RpcPromise, RpcProperty, RpcStub, newLoopback, newService, newStub } from "mayfly:rpc-stub";
 import { RpcTarget } from "mayfly:rpc-target";
-import { decodeValue, encodeValue, within } from "mayfly:rpc-value";
+import { decodeValue, encodeValue, sending } from "mayfly:rpc-value";
 
 // makeStub makes a stub of a handle of the host that lasts as long as the
 // instance: an entrypoint's, which has fetch.
@@ -18,7 +18,7 @@ export const makeLoopback = (handle, make) => newLoopback(remoteLink(handle, tru
 export const makeLent = (run) => newService(remoteLink(lending(run), false));
 
 // lending has run() write a message and send it whose stubs are lent.
-export const lending = (run) => lend(() => within(run));
+export const lending = (run) => sending(run, true);
 
 defineKind("service", (reference) => newService(bindingLink(reference)));
 
