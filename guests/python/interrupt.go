@@ -52,13 +52,14 @@ func (m *machine) uninterrupt() {
 	}
 }
 
-// adopt takes what the agent says with the request for its event, and gives
-// the generators new states, unless the life goes on from a state of its own.
+// adopt takes what the agent says with the request for its life's first event,
+// and gives the generators new states, unless the life goes on from a state of
+// its own.
 func (m *machine) adopt(request []byte, port isolate.Port) {
-	m.interrupts = m.interrupts[:0]
-	if len(request) == 0 {
+	if len(request) == 0 || m.adopted {
 		return
 	}
+	m.interrupts, m.adopted = m.interrupts[:0], true
 	r := op.NewReader(request)
 	words := readSpans(r, maxInterruptWords, m.spans[:0])
 	n := len(words)

@@ -1,6 +1,7 @@
 package python
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -47,11 +48,13 @@ type machine struct {
 	kind    uint32
 	message []byte
 	fetched bool                // the guest has the event
+	serving bool                // it serves: what settles is another turn
 	started map[uint32]struct{} // operations that are not waited for yet
 	scratch []byte              // for answers
 
 	interrupts  []span // of the life: what Interrupt sets
 	interrupted bool
+	adopted     bool   // the guest has said where its words are
 	resumed     bool   // generators go on where they were
 	spans       []span // scratch of adopt
 	probe       *probe // while the image is booted
@@ -96,7 +99,8 @@ func (m *machine) Close() error {
 func (m *machine) Begin(life isolate.Life) error {
 	m.kind, m.message, m.fetched = 0, nil, false
 	m.interrupts, m.interrupted = m.interrupts[:0], false
-	m.resumed = life.Resumed
+	m.adopted, m.resumed = false, life.Resumed
+	m.serving = true // unless its first event is a program
 	clear(m.started)
 	// A sixteenth is left for what changes in the image: the guest hears of
 	// the limit by a MemoryError before it is stopped at it.
@@ -105,9 +109,20 @@ func (m *machine) Begin(life isolate.Life) error {
 	return nil
 }
 
-// Event delivers an event: the guest fetches it in its one turn, and waits
-// inside of it for what it starts.
+// Event delivers an event. A program is one turn: the guest waits inside of it
+// for what it starts. One that serves rests between turns, and waits inside of
+// one only where its code blocks.
 func (m *machine) Event(kind uint32, message []byte) (isolate.Status, error) {
+	m.serving = op.Event(kind) == op.EventServe || op.Event(kind) == op.EventDispatch
+	return m.deliver(kind, message)
+}
+
+// kindSettled is the kind of event by which the guest is told, in a turn of its
+// own, that an operation has settled: u32 id, u8 ok, and the message.
+const kindSettled = isolate.DeliveryID
+
+// deliver runs a turn.
+func (m *machine) deliver(kind uint32, message []byte) (isolate.Status, error) {
 	m.kind, m.message, m.fetched = kind, message, false
 	err := m.run(turnText)
 	m.uninterrupt()
@@ -120,12 +135,27 @@ func (m *machine) Event(kind uint32, message []byte) (isolate.Status, error) {
 		portOf(m.instance).Call(uint32(op.Fail), w.Message(), nil)
 		err = nil
 	}
+	if m.serving && len(m.started) > 0 {
+		return isolate.Pending, err
+	}
 	return isolate.Done, err
 }
 
-// Settle is not for a guest that waits inside its turn: what settles after it
-// is ignored.
-func (m *machine) Settle(uint32, bool, []byte) (isolate.Status, error) { return isolate.Done, nil }
+// Settle is another turn of a guest that serves. A program waits inside of its
+// turn: what settles after it is ignored.
+func (m *machine) Settle(id uint32, ok bool, message []byte) (isolate.Status, error) {
+	if !m.serving || id == 0 {
+		return isolate.Done, nil
+	}
+	delete(m.started, id)
+	settled := binary.LittleEndian.AppendUint32(make([]byte, 0, 5+len(message)), id)
+	if ok {
+		settled = append(settled, 1)
+	} else {
+		settled = append(settled, 0)
+	}
+	return m.deliver(kindSettled, append(settled, message...))
+}
 
 // run enters the guest with a source text for __main__.
 func (m *machine) run(text string) error {

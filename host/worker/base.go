@@ -247,7 +247,11 @@ func (w *Worker) evaluate() (state *isolate.State, asked bool, err error) {
 	message.Str(w.def.Code.MainModule)
 	message.Pairs(pairs(w.def.Variables))
 	message.Str("/")
-	in.resident.Deliver(isolate.Delivery{Event: evaluation, Kind: uint32(op.EventServe), Message: message.Message(), CPU: startLimit})
+	limit := startLimit
+	if w.def.Code.Python() {
+		limit = startLimitPython
+	}
+	in.resident.Deliver(isolate.Delivery{Event: evaluation, Kind: uint32(op.EventServe), Message: message.Message(), CPU: limit})
 	<-in.started
 	in.mu.Lock()
 	started, fault := in.startErr, in.fault
@@ -284,6 +288,10 @@ func (in *instance) evaluated(err error) {
 
 // fail is the operation of that name: an error of the evaluation.
 func (in *instance) fail(_ uint8, e *op.ErrorRecord) {
+	if !in.evaluating {
+		in.broken(e)
+		return
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.startErr == nil {

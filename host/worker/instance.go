@@ -16,6 +16,7 @@ import (
 	"mayfly/host/system"
 	"mayfly/host/timer"
 	"mayfly/host/vfs"
+	"mayfly/host/wasi"
 	"mayfly/runtime/isolate"
 )
 
@@ -54,9 +55,10 @@ type instance struct {
 	startErr *op.ErrorRecord
 	started  chan struct{} // closed when the evaluation is over
 
-	load  atomic.Int32 // events under way
-	files *vfs.Tree    // made when first used, in a turn
-	used  time.Time    // of the last event's begin; under the worker's lock
+	load   atomic.Int32 // events under way
+	files  *vfs.Tree    // made when first used, in a turn
+	system *wasi.System // made when first used, in a turn
+	used   time.Time    // of the last event's begin; under the worker's lock
 }
 
 // A bodyHandle says whose a body, pipe or socket is: exactly one is set.
@@ -92,7 +94,15 @@ func newInstance(w *Worker) *instance {
 // tree is the isolate's files.
 func (in *instance) tree() *vfs.Tree {
 	if in.files == nil {
-		in.files = vfs.New(vfs.Options{Base: in.worker.layer, Limits: vfs.Limits{Bytes: filesBytes}})
+		python := in.worker.def.Code.Python()
+		room := int64(filesBytes)
+		if python {
+			room += in.worker.def.Code.Size()
+		}
+		in.files = vfs.New(vfs.Options{Base: in.worker.layer, Limits: vfs.Limits{Bytes: room}})
+		if python {
+			in.mountModules(in.files)
+		}
 	}
 	return in.files
 }

@@ -16,7 +16,8 @@ net.install()  # before anything imports socket
 
 from . import binding, cell, display, errors, fresh, host, loop, net_operations, memory, op, platform, stdio
 
-RUN, PREPARE, INVOKE, CELL = op.EVENT_RUN, op.EVENT_PREPARE, op.EVENT_INVOKE, op.EVENT_CELL
+RUN, CELL, SERVE, DISPATCH = op.EVENT_RUN, op.EVENT_CELL, op.EVENT_SERVE, op.EVENT_DISPATCH
+SETTLED = 0xFFFFFFFF  # u32 id, u8 ok, and its message: an operation of a worker
 
 FETCH = b"\3"  # the frame that fetches the event
 EVENT = FETCH  # boot adds what the host is told of memory
@@ -35,6 +36,9 @@ def go():
         if answer[0]:
             raise RuntimeError("there is no event to fetch")
         kind, = unpack_from("<I", answer, 1)
+        if kind >= SERVE:
+            serve(kind, answer)
+            return
         if kind != RUN and kind != CELL:
             raise NotImplementedError(f"Python has no event {kind}")
         source, name = begin(answer, kind == RUN)
@@ -54,6 +58,33 @@ def go():
             last_resort(error)
     if code is not None:
         host.call(op.EXIT, pack("<I", code))
+
+
+def serve(kind, message):
+    """A turn of a worker."""
+    global worker
+    if worker is None:
+        from . import worker
+    try:
+        if kind == SERVE:
+            try:
+                worker.serve(message, 5)
+            except BaseException as error:
+                RESERVE[0] = None
+                stdio.flush()
+                host.call(op.FAIL, b"\0" + errors.record(error, worker.source))
+            return
+        if kind == DISPATCH:
+            worker.dispatch(message, 5)
+        elif kind == SETTLED:
+            worker.worker_loop.take(int.from_bytes(message[5:9], "little"), message[9] == 1, message[10:])
+        worker.rest()
+    except BaseException as error:
+        RESERVE[0] = None
+        host.call(op.EVENT_FAIL, b"\0\0\0\0\0" + errors.record(error, worker.source))
+
+
+worker = None  # the module, once there is a worker
 
 
 def begin(message, run):

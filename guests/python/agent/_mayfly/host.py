@@ -30,11 +30,19 @@ def call(op, payload=b""):
 
 
 _id = 0
-_settled = {}
+serving = None  # what wait is for a worker, once there is one
+evaluating = False  # a worker's modules are: nothing may be begun
+
+GLOBAL_SCOPE = (
+    "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), setting a timeout, "
+    "and generating random values are not allowed within global scope. To fix this error, perform this operation within a handler."
+)
 
 
 def start(op, payload=b""):
     global _id
+    if evaluating:
+        raise RuntimeError(GLOBAL_SCOPE)
     _id += 1
     _ask(_START(1, op, _id) + payload)
     return _id
@@ -42,9 +50,7 @@ def start(op, payload=b""):
 
 def wait(ms=-1.0):
     """(id, ok, payload) of what settled, or None."""
-    if _settled:
-        return _settled.pop(next(iter(_settled)))
-    return _wait(ms)
+    return _wait(ms) if serving is None else serving(ms)
 
 
 def _wait(ms):
@@ -52,21 +58,6 @@ def _wait(ms):
     if not answer[1]:
         return None
     return int.from_bytes(answer[2:6], "little"), answer[6] == 1, answer[7:]
-
-
-def run(op, payload=b""):
-    """Starts an operation and waits for it."""
-    id = start(op, payload)
-    while True:
-        settled = _wait(-1.0)
-        if settled is None:
-            raise HostError("Error", "ERR_LOST", "the operation was dropped")
-        if settled[0] != id:
-            _settled[settled[0]] = settled
-            continue
-        if not settled[1]:
-            raise codec.error(settled[2], 0)
-        return settled[2]
 
 
 def event():

@@ -193,10 +193,18 @@ def _dropped(ident, future):
         host.call(op.CANCEL, pack("<I", ident))
 
 
+serving = None  # what settle is for a worker, once there is one
+
+
 def settle(ident, ok, payload):
     """Completes what an operation was started for."""
-    if net_operations.settle(ident, ok, payload):
-        return
+    if serving is not None:
+        serving(ident, ok, payload)
+    elif not net_operations.settle(ident, ok, payload):
+        complete_operation(ident, ok, payload)
+
+
+def complete_operation(ident, ok, payload):
     future = pending.pop(ident, None)
     if future is None or future.done():
         return

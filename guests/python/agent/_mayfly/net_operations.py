@@ -66,7 +66,7 @@ def until(ready, timeout):
             if left <= 0:
                 raise TimeoutError("timed out")
         settled = host.wait(left)
-        if settled is not None and not settle(*settled):
+        if settled is not None:
             from . import loop
 
             loop.settle(*settled)

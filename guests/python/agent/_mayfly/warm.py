@@ -38,7 +38,7 @@ SCIENCE = """
     dateutil.parser networkx jinja2
 """.split()
 
-OWN = "notebook frames figures charts net_fetch binding".split()
+OWN = "notebook frames figures charts net_fetch binding worker asgi javascript".split()
 
 
 def imports(names, package=None):

@@ -1,0 +1,577 @@
+"""Values as isolates pass them to each other: the table of tags is in the Go
+package host/rpc. What is no plain value registers how it goes here.
+
+A dict goes as a Map and comes from one; a plain object of JavaScript is an
+[Object], which is a dict, too, and goes as what it was.
+"""
+
+import array
+import datetime
+import re
+import sys
+from dataclasses import fields as dataclass_fields, is_dataclass
+from struct import Struct, pack, unpack_from
+
+MAX_NESTING = 512
+SAFE = (1 << 53) - 1
+
+REFERENCE, SET, MAP, SURROGATES = 29, 258, 259, 273
+RESIZABLE, SPARSE, BOXED, DATE, REGEXP, ERROR, DOM_EXCEPTION, DATA_VIEW = 60001, 60002, 60003, 60004, 60005, 60006, 60007, 60000
+DISPOSABLE = 60016
+
+# Kinds of errors that languages share.
+CLASSES = frozenset(("Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError", "AggregateError"))
+
+UTC = datetime.timezone.utc
+_double = Struct(">d").pack
+
+
+class Object(dict):
+    """A plain object of JavaScript: its properties are attributes, too."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            if name.startswith("__"):
+                raise AttributeError(name) from None
+            return None
+
+    def __setattr__(self, name, value):
+        self[name] = value
+
+    def to_py(self, **options):
+        return plain(self)
+
+    def object_entries(self):
+        return list(self.items())
+
+    def object_keys(self):
+        return list(self)
+
+    def object_values(self):
+        return list(self.values())
+
+
+def plain(o):
+    """A value with dicts in the place of objects."""
+    if isinstance(o, dict):
+        return {key: plain(v) for key, v in o.items()}
+    if isinstance(o, list):
+        return [plain(v) for v in o]
+    return o
+
+
+class JsException(Exception):
+    """An error of JavaScript, or of anything else at the other end."""
+
+    def __init__(self, message="", name="Error", stack=""):
+        super().__init__(message)
+        self.message, self.name, self.stack = message, name, stack
+
+    def __str__(self):
+        return self.message
+
+    @classmethod
+    def new(cls, message="", *rest):
+        return cls(message)
+
+
+_KINDS = {"RangeError": ValueError, "DataCloneError": TypeError, "ReferenceError": NameError}
+
+
+def exception(name, message, stack=""):
+    """The exception for an error's name: Python's own where it has one, else a
+    JsException that has it."""
+    import builtins
+
+    kind = _KINDS.get(name) or getattr(builtins, name, None)
+    if name not in ("Error", "SyntaxError") and isinstance(kind, type) and issubclass(kind, Exception):
+        try:
+            error = kind(message)
+            error.stack = stack
+            return error
+        except Exception:
+            pass  # it wants something else
+    return JsException(message, name, stack)
+
+
+def refused(o):
+    return TypeError(f'Could not serialize object of type "{type(o).__name__}". This type does not support serialization.')
+
+
+# ---- writing
+
+writers = {}  # type: function of an encoder, a value and the depth
+
+
+class Encoder:
+    __slots__ = ("out", "capabilities", "seen", "kept", "count")
+
+    def __init__(self):
+        self.out = bytearray()
+        self.capabilities = []
+        self.seen = {}
+        self.kept = []  # what seen has the id of
+        self.count = 0
+
+    def head(self, major, n):
+        out = self.out
+        if n < 24:
+            out.append(major | n)
+        elif n < 256:
+            out += bytes((major | 24, n))
+        elif n < 65536:
+            out += pack(">BH", major | 25, n)
+        elif n < 1 << 32:
+            out += pack(">BI", major | 26, n)
+        else:
+            out += pack(">BQ", major | 27, n)
+
+    def object(self, major, n):
+        """The head of something that has a number."""
+        self.head(major, n)
+        self.count += 1
+
+    def again(self, o):
+        """Writes a reference to what was written before, if it was."""
+        number = self.seen.get(id(o))
+        if number is None:
+            self.seen[id(o)] = self.count
+            self.kept.append(o)
+            return False
+        self.head(0xC0, REFERENCE)
+        self.head(0, number)
+        return True
+
+    def value(self, o, depth=0):
+        if depth > MAX_NESTING:
+            raise ValueError(f"a value is nested more than {MAX_NESTING} deep")
+        write = writers.get(type(o))
+        if write is None:
+            write = writer_of(o)
+        write(self, o, depth)
+
+    def capability(self, kind, handle):
+        """Adds a capability: its index."""
+        self.capabilities.append((kind, handle))
+        return len(self.capabilities) - 1
+
+    def tagged(self, tag, o, depth):
+        self.object(0xC0, tag)
+        self.value(o, depth + 1)
+
+    def text(self, s):
+        try:
+            data = s.encode()
+        except UnicodeEncodeError:
+            data = s.encode("utf-8", "surrogatepass")
+            self.head(0xC0, SURROGATES)
+            self.head(0x40, len(data))
+        else:
+            self.head(0x60, len(data))
+        self.out += data
+
+    def bytes(self, data):
+        self.object(0x40, len(data))
+        self.out += data
+
+    def fields(self, items, depth):
+        self.object(0xA0, len(items))
+        for name, v in items:
+            self.text(name if isinstance(name, str) else str(name))
+            self.value(v, depth + 1)
+
+
+def writer_of(o):
+    """How a value of a type goes that has no writer of its own."""
+    for kind in type(o).__mro__[1:-1]:
+        if kind in writers:
+            return writers[kind]
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        if isinstance(o, numpy.generic):
+            return lambda e, o, depth: e.value(o.item(), depth)
+        if isinstance(o, numpy.ndarray):
+            return write_array
+    if is_dataclass(o) and not isinstance(o, type):
+        return write_dataclass
+    if callable(o):
+        return writers["callable"]
+    if hasattr(o, "__aiter__"):
+        return writers["stream"]
+    if isinstance(o, (type({}.keys()), type({}.values()), range)):
+        return write_list
+    raise refused(o)
+
+
+def write_none(e, o, depth):
+    e.out.append(0xF6)
+
+
+def write_bool(e, o, depth):
+    e.out.append(0xF5 if o else 0xF4)
+
+
+def write_int(e, o, depth):
+    if 0 <= o <= SAFE:
+        e.head(0, o)
+    elif -SAFE <= o < 0:
+        e.head(0x20, -1 - o)
+    else:
+        e.head(0xC0, 2 if o >= 0 else 3)
+        if o < 0:
+            o = -1 - o
+        data = o.to_bytes((o.bit_length() + 7) // 8, "big")
+        e.head(0x40, len(data))
+        e.out += data
+
+
+def write_float(e, o, depth):
+    e.out.append(0xFB)
+    e.out += _double(o) if o == o else b"\x7f\xf8\0\0\0\0\0\0"
+
+
+def write_str(e, o, depth):
+    e.text(o)
+
+
+def write_bytes(e, o, depth):
+    e.bytes(o if isinstance(o, (bytes, bytearray)) else bytes(o))
+
+
+def write_list(e, o, depth):
+    if e.again(o):
+        return
+    e.object(0x80, len(o))
+    for item in o:
+        e.value(item, depth + 1)
+
+
+def write_dict(e, o, depth):
+    if e.again(o):
+        return
+    e.object(0xC0, MAP)
+    e.object(0xA0, len(o))
+    for key, item in o.items():
+        e.value(key, depth + 2)
+        e.value(item, depth + 2)
+
+
+def write_object(e, o, depth):
+    if not e.again(o):
+        e.fields(o.items(), depth)
+
+
+def write_dataclass(e, o, depth):
+    if not e.again(o):
+        e.fields([(f.name, getattr(o, f.name)) for f in dataclass_fields(o)], depth)
+
+
+def write_set(e, o, depth):
+    if e.again(o):
+        return
+    e.object(0xC0, SET)
+    e.object(0x80, len(o))
+    for item in o:
+        e.value(item, depth + 2)
+
+
+def write_datetime(e, o, depth):
+    e.object(0xC0, DATE)
+    if o.tzinfo is None:
+        o = o.replace(tzinfo=UTC)
+    e.value(round(o.timestamp() * 1000))
+
+
+def write_date(e, o, depth):
+    write_datetime(e, datetime.datetime(o.year, o.month, o.day), depth)
+
+
+def write_exception(e, o, depth):
+    if e.again(o):
+        return
+    name = getattr(o, "name", None) if isinstance(o, JsException) else type(o).__name__
+    kind = name if name in CLASSES else "Error"
+    items = [("message", o.message if isinstance(o, JsException) else str(o))]
+    if name != kind:
+        items.append(("name", name))
+    if getattr(o, "stack", ""):
+        items.append(("stack", o.stack))
+    if o.__cause__ is not None:
+        items.append(("cause", o.__cause__))
+    e.object(0xC0, ERROR)
+    e.object(0x80, 2)
+    e.text(kind)
+    e.fields(items, depth + 2)
+
+
+_TYPED = {"u1": 64, "u2": 69, "u4": 70, "u8": 71, "i1": 72, "i2": 77, "i4": 78, "i8": 79, "f2": 84, "f4": 85, "f8": 86}
+
+
+def write_array(e, o, depth):
+    """An array of numpy: with one dimension a typed array, else nested lists."""
+    tag = _TYPED.get(o.dtype.str[1:])
+    if o.ndim != 1 or tag is None:
+        write_list(e, o.tolist(), depth) if o.ndim else e.value(o.item(), depth)
+        return
+    e.object(0xC0, tag)
+    e.bytes(o.astype(o.dtype.newbyteorder("<")).tobytes())
+
+
+def write_pattern(e, o, depth):
+    flags = "".join(letter for letter, flag in (("i", re.I), ("m", re.M), ("s", re.S)) if o.flags & flag)
+    e.object(0xC0, REGEXP)
+    e.value([o.pattern, flags], depth + 1)
+
+
+writers.update({
+    type(None): write_none, bool: write_bool, int: write_int, float: write_float, str: write_str, bytes: write_bytes, bytearray: write_bytes,
+    memoryview: write_bytes, list: write_list, tuple: write_list, dict: write_dict, Object: write_object, set: write_set, frozenset: write_set,
+    datetime.datetime: write_datetime, datetime.date: write_date, BaseException: write_exception, re.Pattern: write_pattern,
+})
+
+
+def write(o, result=False):
+    """A value as messages have it: bytes, and the capabilities. No result is
+    undefined, as that of a function."""
+    if o is None and result:
+        return b"\1\0\0\0\xf7\0\0\0\0"
+    e = Encoder()
+    e.value(o)
+    out = e.out
+    message = len(out).to_bytes(4, "little") + out + len(e.capabilities).to_bytes(4, "little")
+    for kind, handle in e.capabilities:
+        message += pack("<BI", kind, handle)
+    return bytes(message)
+
+
+# ---- reading
+
+readers = {}  # tag: function of its content and the decoder
+
+
+class Malformed(ValueError):
+    pass
+
+
+class Decoder:
+    __slots__ = ("data", "at", "objects", "capabilities", "permanent")
+
+    def __init__(self, data, capabilities, permanent):
+        self.data, self.at, self.objects, self.capabilities, self.permanent = data, 0, [], capabilities, permanent
+
+    def head(self):
+        data, at = self.data, self.at
+        first = data[at]
+        info = first & 31
+        self.at = at + 1
+        if info < 24:
+            return first & 0xE0, info, info
+        if info > 27:
+            raise Malformed
+        size = 1 << (info - 24)
+        raw = data[at + 1:at + 1 + size]
+        if len(raw) != size:
+            raise Malformed
+        self.at += size
+        return first & 0xE0, info, int.from_bytes(raw, "big")
+
+    def raw(self, n):
+        data = self.data[self.at:self.at + n]
+        if len(data) != n:
+            raise Malformed
+        self.at += n
+        return data
+
+    def value(self):
+        major, info, n = self.head()
+        if major == 0x60:
+            return self.raw(n).decode()
+        if major == 0:
+            return n
+        if major == 0xA0:
+            return self.fields(n)
+        if major == 0x80:
+            made = []
+            self.objects.append(made)
+            for _ in range(n):
+                made.append(self.value())
+            return made
+        if major == 0xC0:
+            return self.tag(n)
+        if major == 0xE0:
+            return self.simple(info, n)
+        if major == 0x40:
+            data = self.raw(n)
+            self.objects.append(data)
+            return data
+        return -1 - n
+
+    def fields(self, n):
+        made = Object()
+        self.objects.append(made)
+        for _ in range(n):
+            key = self.value()
+            if type(key) is not str:
+                raise Malformed
+            made[key] = self.value()
+        return made
+
+    def simple(self, info, n):
+        if info == 20 or info == 21:
+            return info == 21
+        if info == 22 or info == 23:
+            return None
+        if info == 27:
+            return unpack_from(">d", self.data, self.at - 8)[0]
+        if info == 26:
+            return unpack_from(">f", self.data, self.at - 4)[0]
+        if info == 25:
+            return unpack_from(">e", self.data, self.at - 2)[0]
+        raise Malformed
+
+    def plain(self, expected):
+        major, _, n = self.head()
+        if major != expected:
+            raise Malformed
+        return n
+
+    def tag(self, tag):
+        if tag == 2 or tag == 3:
+            n = int.from_bytes(self.raw(self.plain(0x40)), "big")
+            return n if tag == 2 else -1 - n
+        if tag == SURROGATES:
+            return self.raw(self.plain(0x40)).decode("utf-8", "surrogatepass")
+        if tag == REFERENCE:
+            return self.objects[self.plain(0)]
+        objects = self.objects
+        number = len(objects)
+        objects.append(None)
+        if tag == MAP:
+            made = objects[number] = {}
+            n = self.plain(0xA0)
+            objects.append(None)
+            for _ in range(n):
+                key = hashable(self.value())
+                made[key] = self.value()
+            return made
+        if tag == SET:
+            made = objects[number] = set()
+            n = self.plain(0x80)
+            objects.append(None)
+            for _ in range(n):
+                made.add(hashable(self.value()))
+            return made
+        read = readers.get(tag)
+        if read is None:
+            raise Malformed
+        made = objects[number] = read(self.value(), self)
+        return made
+
+
+def hashable(key):
+    """A key as Python can have it."""
+    if isinstance(key, list):
+        return tuple(map(hashable, key))
+    if isinstance(key, (dict, set, bytearray, array.array)):
+        return repr(key)
+    return key
+
+
+def read_date(content, d):
+    try:
+        return datetime.datetime.fromtimestamp(content / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # an invalid Date
+
+
+def read_pattern(content, d):
+    source, flags = content
+    number = 0
+    for letter, flag in (("i", re.I), ("m", re.M), ("s", re.S)):
+        if letter in flags:
+            number |= flag
+    try:
+        return re.compile(source, number)
+    except re.error:
+        return f"/{source}/{flags}"
+
+
+def read_error(content, d):
+    kind, items = content
+    name = items.get("name") or kind
+    error = exception(str(name), str(items.get("message") or ""), str(items.get("stack") or ""))
+    if isinstance(items.get("cause"), BaseException):
+        error.__cause__ = items["cause"]
+    for key, v in items.items():
+        if key not in ("message", "name", "stack", "cause"):
+            try:
+                setattr(error, key, v)
+            except (AttributeError, TypeError):
+                pass  # Python has another use for it
+    return error
+
+
+def read_sparse(content, d):
+    length, items = content
+    if length > len(items) + 10_000:
+        return items
+    made = [None] * length
+    for key, v in items.items():
+        if key.isdigit() and int(key) < length:
+            made[int(key)] = v
+    return made
+
+
+_FORMATS = {69: "H", 70: "I", 71: "Q", 72: "b", 77: "h", 78: "i", 79: "q", 85: "f", 86: "d"}
+
+
+def read_view(tag):
+    size = {84: 2}.get(tag) or (array.array(_FORMATS[tag]).itemsize if tag in _FORMATS else 1)
+
+    def read(content, d):
+        if isinstance(content, list):
+            buffer, offset, length = content
+            data = bytes(buffer[offset:] if length is None else buffer[offset:offset + length * size])
+        else:
+            data = content
+        if tag in _FORMATS:
+            return array.array(_FORMATS[tag], bytes(data[:len(data) // size * size]))
+        if tag == 84:
+            return array.array("f", (unpack_from("<e", data, i)[0] for i in range(0, len(data) - 1, 2)))
+        return data
+    return read
+
+
+readers.update({tag: read_view(tag) for tag in (64, 68, 84, DATA_VIEW, *_FORMATS)})
+readers.update({
+    DATE: read_date, REGEXP: read_pattern, ERROR: read_error, SPARSE: read_sparse,
+    RESIZABLE: lambda content, d: bytearray(content[0]), BOXED: lambda content, d: content, DISPOSABLE: lambda content, d: content[0],
+    DOM_EXCEPTION: lambda content, d: exception(str(content[0]), str(content[1])),
+})
+
+
+def read(data, at, permanent=False):
+    """The value of a message at a place: None if it is absent."""
+    return read_next(data, at, permanent)[0]
+
+
+def read_next(data, at, permanent=False):
+    """The same, and where the rest is."""
+    size, = unpack_from("<I", data, at)
+    at += 4
+    message = bytes(data[at:at + size])
+    at += size
+    count, = unpack_from("<I", data, at)
+    at += 4
+    capabilities = [unpack_from("<BI", data, at + 5 * i) for i in range(count)]
+    at += 5 * count
+    if not message:
+        return None, at
+    try:
+        return Decoder(message, capabilities, permanent).value(), at
+    except (Malformed, IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"the value can't be read: {error}") from None
