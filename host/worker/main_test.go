@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 }
 
 // newService makes a service for a test.
-func newService(t testing.TB, edit func(*Config)) *Service {
+func newService(t testing.TB, edit func(*Config), more ...execution.Language) *Service {
 	t.Helper()
 	rt, err := isolate.New(isolate.Config{Processors: 2})
 	if err != nil {
@@ -53,9 +53,9 @@ func newService(t testing.TB, edit func(*Config)) *Service {
 			t.Error(err)
 		}
 	})
-	executions, err := execution.New(execution.Config{Runtime: rt, Objects: nowhere{}}, execution.Language{
+	executions, err := execution.New(execution.Config{Runtime: rt, Objects: nowhere{}}, append([]execution.Language{{
 		Names: []string{"javascript", "typescript"}, Version: quickjs.Version(), Image: "quickjs", Builtin: quickjs.Builtin, Dialect: execution.JavaScript,
-	})
+	}}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

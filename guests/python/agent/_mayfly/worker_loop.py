@@ -143,21 +143,21 @@ def take(ident, ok, payload):
 class inside:
     """Has the worker's loop be the running one, whatever runs outside of it."""
 
-    __slots__ = ("outer", "task", "other")
+    __slots__ = ("outer", "task")
 
     def __enter__(self):
         self.outer = outer = events._get_running_loop()
-        self.task = tasks._swap_current_task(worker, None)
+        if outer is not None:
+            self.task = tasks._swap_current_task(outer, None)
         if outer is not worker:
-            self.other = tasks._swap_current_task(outer, None) if outer is not None else None
             events._set_running_loop(worker)
 
     def __exit__(self, *error):
-        tasks._swap_current_task(worker, self.task)
-        if self.outer is not worker:
-            events._set_running_loop(self.outer)
-            if self.outer is not None:
-                tasks._swap_current_task(self.outer, self.other)
+        outer = self.outer
+        if outer is not worker:
+            events._set_running_loop(outer)
+        if outer is not None:
+            tasks._swap_current_task(outer, self.task)
 
 
 def pump():
