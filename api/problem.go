@@ -67,6 +67,7 @@ const (
 	overloaded         problemKind = "overloaded"
 	shuttingDown       problemKind = "shutting-down"
 	workerFailed       problemKind = "worker-failed"
+	assetsMissing      problemKind = "assets-missing"
 	problemTypePrefix              = "urn:mayfly:problem:"
 	problemContentType             = "application/problem+json"
 )
@@ -75,6 +76,7 @@ var problemKinds = map[problemKind]struct {
 	status int
 	title  string
 }{
+	assetsMissing:     {http.StatusUnprocessableEntity, "Assets are missing"},
 	workerFailed:      {http.StatusInternalServerError, "The worker failed"},
 	invalidRequest:    {http.StatusBadRequest, "The request is not valid"},
 	invalidJSON:       {http.StatusBadRequest, "The body is not valid JSON"},

@@ -26,6 +26,8 @@ type Workers interface {
 	Delete(ctx context.Context, tenant, name string) error
 	Versions(ctx context.Context, tenant, name string) ([]deployment.Version, error)
 	RollBack(ctx context.Context, tenant, name, version string) (deployment.Info, error)
+	HasAsset(ctx context.Context, tenant, digest string) (bool, error)
+	PutAsset(ctx context.Context, tenant, digest string, content []byte) error
 }
 
 var _ Workers = (*deployment.Service)(nil)
@@ -43,6 +45,8 @@ func (s *Server) workerRoutes() []workerRoute {
 		{http.MethodDelete, "/v1/workers/:name", s.deleteWorker},
 		{http.MethodGet, "/v1/workers/:name/versions", s.listVersions},
 		{http.MethodPost, "/v1/workers/:name/rollback", s.rollBack},
+		{http.MethodHead, "/v1/assets/:sha256", s.headAsset},
+		{http.MethodPut, "/v1/assets/:sha256", s.putAsset},
 	}
 }
 
@@ -83,6 +87,14 @@ func workerProblem(err error, name string) error {
 		return invalid([]FieldError{{Pointer: "name", Detail: err.Error()}})
 	case errors.Is(err, deployment.ErrTaken):
 		return invalid([]FieldError{{Pointer: "/domains", Detail: err.Error()}})
+	}
+	var missing *deployment.MissingAssets
+	if errors.As(err, &missing) {
+		p := newProblem(assetsMissing, "%s.", missing.Error())
+		for _, digest := range missing.Digests {
+			p.Errors = append(p.Errors, FieldError{Pointer: "/assets/files", Detail: digest})
+		}
+		return p
 	}
 	if fields := fieldErrors(err); len(fields) > 0 {
 		return invalid(fields)
@@ -296,4 +308,46 @@ func (s *Server) rollBack(c echo.Context, tenant string) error {
 		return err
 	}
 	return s.writeWorker(c, http.StatusOK, &i)
+}
+
+// headAsset is HEAD /v1/assets/{sha256}.
+func (s *Server) headAsset(c echo.Context, tenant string) error {
+	there, err := s.options.Workers.HasAsset(c.Request().Context(), tenant, c.Param("sha256"))
+	if err != nil {
+		return err
+	}
+	if !there {
+		return newProblem(notFound, "There is no such asset.")
+	}
+	return c.NoContent(http.StatusOK)
+}
+
+// putAsset is PUT /v1/assets/{sha256}: the body is the asset.
+func (s *Server) putAsset(c echo.Context, tenant string) error {
+	digest := c.Param("sha256")
+	if !deployment.IsDigest(digest) {
+		return invalid([]FieldError{{Pointer: "sha256", Detail: "expected a SHA-256 in lower-case hexadecimal"}})
+	}
+	content, err := io.ReadAll(io.LimitReader(c.Request().Body, deployment.MaxAsset+1))
+	switch {
+	case err != nil:
+		return newProblem(invalidRequest, "The body could not be read to its end.")
+	case len(content) > deployment.MaxAsset:
+		return newProblem(tooLarge, "The body must not exceed %d bytes.", deployment.MaxAsset)
+	}
+	there, err := s.options.Workers.HasAsset(c.Request().Context(), tenant, digest)
+	if err != nil {
+		return err
+	}
+	err = s.options.Workers.PutAsset(c.Request().Context(), tenant, digest, content)
+	if errors.Is(err, deployment.ErrDigest) {
+		return invalid([]FieldError{{Pointer: "sha256", Detail: "the body has another digest"}})
+	}
+	if err != nil {
+		return err
+	}
+	if there {
+		return c.NoContent(http.StatusOK)
+	}
+	return c.NoContent(http.StatusCreated)
 }

@@ -125,7 +125,11 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 	running := worker.New(workerConfig)
 	defer running.Close()
 	domains := cmd.workerDomains()
-	workers, err := registry.Open(ctx, registry.Config{Records: records, Workers: running, Executions: h.service, Domains: domains, Log: log})
+	assets, err := files.Bucket(ctx, "worker-assets")
+	if err != nil {
+		return err
+	}
+	workers, err := registry.Open(ctx, registry.Config{Records: records, Workers: running, Executions: h.service, Assets: assets, Domains: domains, Log: log})
 	if err != nil {
 		return err
 	}

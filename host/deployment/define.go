@@ -22,10 +22,21 @@ var open = execution.Network{Allow: []execution.NetworkRule{{Host: "*", AnyPort:
 
 // define makes what the worker service runs of a manifest.
 func (s *Service) define(ctx context.Context, tenant, name, version string, m *Manifest) (*worker.Definition, error) {
-	code, codeErr := m.code()
+	var code *worker.Code
+	var codeErr, assetsErr error
+	switch {
+	case m.Assets != nil:
+		assetsErr = m.Assets.check()
+		if m.MainModule == "" && len(m.Modules) == 0 {
+			break // there are only assets
+		}
+		fallthrough
+	default:
+		code, codeErr = m.code()
+	}
 	sourceMaps, mapsErr := m.maps()
 	shared, own, bindingsErr := m.bindings()
-	if err := errors.Join(codeErr, mapsErr, bindingsErr, m.check(), s.config.Executions.CheckBindings(shared)); err != nil {
+	if err := errors.Join(codeErr, assetsErr, mapsErr, bindingsErr, m.check(), s.config.Executions.CheckBindings(shared)); err != nil {
 		return nil, err
 	}
 	def := &worker.Definition{
@@ -38,6 +49,9 @@ func (s *Service) define(ctx context.Context, tenant, name, version string, m *M
 	var err error
 	if def.Bindings, err = s.config.Executions.Bind(ctx, tenant, shared, nil); err != nil {
 		return nil, err
+	}
+	if m.Assets != nil && m.Assets.Binding != "" {
+		def.Bindings.Entries = append(def.Bindings.Entries, s.assetsEntry(tenant, m.Assets))
 	}
 	for _, b := range shared {
 		if b.Type == "secret" || b.Type == "var" {
@@ -115,7 +129,7 @@ func (*service) Retain() {}
 func (*service) Release() {}
 
 func (t *service) find(ctx context.Context) (*worker.Entrypoint, error) {
-	w, err := t.deployments.load(ctx, t.key)
+	w, _, err := t.deployments.load(ctx, t.key)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +170,7 @@ func (t *service) Tail(ctx context.Context, items []byte, scripts []worker.TailT
 
 // Scheduled has a worker handle a time of its crons.
 func (s *Service) Scheduled(ctx context.Context, tenant, name string, at time.Time, cron string) error {
-	w, err := s.load(ctx, key{tenant, name})
+	w, _, err := s.load(ctx, key{tenant, name})
 	if err != nil {
 		return err
 	}

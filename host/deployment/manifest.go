@@ -335,7 +335,7 @@ type ModuleInfo struct {
 func (m *Manifest) Inventory() []ModuleInfo {
 	c, err := m.code()
 	if err != nil {
-		return nil // it was accepted once
+		return nil // there are only assets: the rest was accepted once
 	}
 	var list []ModuleInfo
 	for _, name := range slices.Sorted(maps.Keys(c.Modules)) {

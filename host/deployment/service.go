@@ -19,6 +19,7 @@ import (
 	"mayfly/host/execution"
 	"mayfly/host/rpc"
 	"mayfly/host/worker"
+	"mayfly/storage"
 	"mayfly/storage/meta"
 )
 
@@ -27,6 +28,7 @@ type Config struct {
 	Records    meta.Workers
 	Workers    *worker.Service
 	Executions *execution.Service
+	Assets     storage.Objects // contents of static files
 	// Domains are those of which each subdomain is a worker: NAME.DOMAIN is that
 	// of the default tenant, NAME.TENANT.DOMAIN another's.
 	Domains []string
@@ -65,6 +67,7 @@ type deployed struct {
 	record meta.Worker
 	once   sync.Mutex
 	target *worker.Worker // nil: not loaded yet
+	front  *front         // before it; nil: it has no assets
 	closed bool
 }
 
@@ -154,6 +157,11 @@ func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) 
 	version := strings.ToLower(rand.Text()[:20])
 	if _, err := s.define(ctx, tenant, name, version, m); err != nil {
 		return Info{}, false, err
+	}
+	if m.Assets != nil {
+		if err := s.stored(ctx, tenant, m.Assets); err != nil {
+			return Info{}, false, err
+		}
 	}
 	stored, err := encode(m)
 	if err != nil {
@@ -383,22 +391,25 @@ func (s *Service) Host(ctx context.Context, host string) (rpc.Target, error) {
 
 // find is the default entrypoint of a worker.
 func (s *Service) find(ctx context.Context, k key) (rpc.Target, error) {
-	w, err := s.load(ctx, k)
+	w, front, err := s.load(ctx, k)
 	if w == nil || err != nil {
 		return nil, err
+	}
+	if front != nil {
+		return front, nil
 	}
 	return w.Entrypoint("", rpc.Value{}, worker.Limits{}), nil
 }
 
 // load is a worker's current version, made at its first use; nil if there is
 // none.
-func (s *Service) load(ctx context.Context, k key) (*worker.Worker, error) {
+func (s *Service) load(ctx context.Context, k key) (*worker.Worker, *front, error) {
 	for {
 		s.mu.RLock()
 		d := s.current[k]
 		s.mu.RUnlock()
 		if d == nil {
-			return nil, nil
+			return nil, nil, nil
 		}
 		d.once.Lock()
 		if d.closed { // replaced meanwhile
@@ -407,17 +418,24 @@ func (s *Service) load(ctx context.Context, k key) (*worker.Worker, error) {
 		}
 		defer d.once.Unlock()
 		if d.target != nil {
-			return d.target, nil
+			return d.target, d.front, nil
 		}
 		m, err := s.manifest(ctx, k.tenant, k.name, d.record.Version)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		def, err := s.define(ctx, k.tenant, k.name, d.record.Version, m)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		d.target = s.config.Workers.Worker(*def)
-		return d.target, nil
+		if a := m.Assets; a != nil {
+			first, _ := a.first() // it was checked
+			d.front = &front{assets: s.assetsOf(k.tenant, a), handling: a.NotFoundHandling, first: first}
+			if m.MainModule != "" {
+				d.front.Target = d.target.Entrypoint("", rpc.Value{}, worker.Limits{})
+			}
+		}
+		return d.target, d.front, nil
 	}
 }

@@ -207,6 +207,9 @@ func (s *bases) close() {
 // build makes the worker's base: of code that was seen before, or by evaluating
 // the modules. The error is for whoever asks.
 func (w *Worker) build() (*base, error) {
+	if w.def.Code == nil {
+		return nil, &op.ErrorRecord{Name: "Error", Message: "The Worker has no code, only assets."}
+	}
 	if err := w.prepare(); err != nil {
 		return nil, err
 	}

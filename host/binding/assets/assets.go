@@ -13,7 +13,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -41,26 +40,29 @@ type Source interface {
 	Find(ctx context.Context, name string) (*File, error)
 }
 
-// assets implements [binding.Binding].
-type assets struct{ source Source }
-
-// New makes the binding.
-func New(source Source) binding.Binding { return &assets{source} }
-
-// A response is what a request comes to.
-type response struct {
-	status int
-	header []op.Pair
-	body   io.ReadCloser
-	size   int64
+// An Assets serves a source's files. It is a [binding.Binding].
+type Assets struct {
+	source  Source
+	options Options
 }
 
-func (r *response) set(name, value string) {
-	r.header = append(r.header, op.Pair{Name: name, Value: value})
+// New makes the binding, with index pages and a page for what is not there.
+func New(source Source) binding.Binding { return NewWith(source, Options{}) }
+
+// A Response is what a request comes to.
+type Response struct {
+	Status int
+	Header []op.Pair
+	Body   io.ReadCloser // nil: none
+	Size   int64         // of Body, bytes
+}
+
+func (r *Response) set(name, value string) {
+	r.Header = append(r.Header, op.Pair{Name: name, Value: value})
 }
 
 // Do implements [binding.Binding].
-func (a *assets) Do(ctx context.Context, c *binding.Call) (binding.Reply, error) {
+func (a *Assets) Do(ctx context.Context, c *binding.Call) (binding.Reply, error) {
 	r := op.NewReader(c.Arguments)
 	method, name, pairs := r.Str(), r.Str(), r.Pairs()
 	err := r.Done()
@@ -74,89 +76,93 @@ func (a *assets) Do(ctx context.Context, c *binding.Call) (binding.Reply, error)
 	for _, p := range pairs {
 		header[p.Name] = p.Value
 	}
-	answer, err := a.serve(ctx, method, name, header)
+	answer, err := a.Serve(ctx, method, name, header)
 	if err != nil {
 		return binding.Reply{}, err
 	}
 	w := op.NewWriter(nil)
-	w.U32(uint32(answer.status))
-	w.Pairs(answer.header)
-	return binding.Reply{Answer: w.Message(), Body: answer.body, Size: answer.size}, nil
+	w.U32(uint32(answer.Status))
+	w.Pairs(answer.Header)
+	return binding.Reply{Answer: w.Message(), Body: answer.Body, Size: answer.Size}, nil
 }
 
-func text(status int, message string) *response {
-	r := &response{status: status, body: io.NopCloser(strings.NewReader(message)), size: int64(len(message))}
+func text(status int, message string) *Response {
+	r := &Response{Status: status, Body: io.NopCloser(strings.NewReader(message)), Size: int64(len(message))}
 	r.set("content-type", "text/plain; charset=utf-8")
 	return r
 }
 
-func (a *assets) serve(ctx context.Context, method, asked string, header map[string]string) (*response, error) {
+// Serve answers a request for a path of a URL; header has names in lower case.
+// What is not there is answered as the options say.
+func (a *Assets) Serve(ctx context.Context, method, asked string, header map[string]string) (*Response, error) {
 	if method != http.MethodGet && method != http.MethodHead {
 		r := text(http.StatusMethodNotAllowed, "Method Not Allowed")
 		r.set("allow", "GET, HEAD")
 		return r, nil
 	}
-	name, file, redirect, err := a.find(ctx, asked)
-	if err != nil {
-		return nil, err
+	r, err := a.Find(ctx, method, asked, header)
+	if r != nil || err != nil {
+		return r, err
 	}
-	status := http.StatusOK
+	return a.NotFound(ctx, method, asked, header)
+}
+
+// Find answers a request for what there is; nil if there is nothing.
+func (a *Assets) Find(ctx context.Context, method, asked string, header map[string]string) (*Response, error) {
+	name, file, redirect, err := a.find(ctx, asked)
 	switch {
+	case err != nil:
+		return nil, err
 	case redirect != "":
-		r := &response{status: http.StatusTemporaryRedirect}
+		r := &Response{Status: http.StatusTemporaryRedirect}
 		r.set("location", redirect)
 		return r, nil
 	case file == nil:
-		status, name = http.StatusNotFound, "404.html"
-		if file, err = a.source.Find(ctx, name); err != nil {
-			return nil, err
-		}
-		if file == nil {
-			r := text(status, "Not Found")
-			if method == http.MethodHead {
-				r.body = nil
-			}
-			return r, nil
-		}
+		return nil, nil
 	}
-	return file.respond(ctx, status, method, name, header)
+	return file.respond(ctx, http.StatusOK, method, name, header)
 }
 
-// find looks for the file of a path: itself, its page, or its index.
-func (a *assets) find(ctx context.Context, asked string) (name string, file *File, redirect string, err error) {
-	decoded, err := url.PathUnescape(asked)
-	if err != nil || strings.IndexByte(decoded, 0) >= 0 {
-		return "", nil, "", nil
-	}
-	for segment := range strings.SplitSeq(decoded, "/") {
-		if segment == ".." || segment == "." {
-			return "", nil, "", nil
+// NotFound answers a request for what is not there.
+func (a *Assets) NotFound(ctx context.Context, method, asked string, header map[string]string) (*Response, error) {
+	switch a.options.NotFound {
+	case NotFoundSPA:
+		if file, err := a.source.Find(ctx, "index.html"); file != nil || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			return file.respond(ctx, http.StatusOK, method, "index.html", header)
+		}
+	case NotFoundPage:
+		// The nearest page above the path.
+		for dir := path.Dir(path.Clean("/" + asked)); ; dir = path.Dir(dir) {
+			name := strings.TrimPrefix(path.Join(dir, "404.html"), "/")
+			file, err := a.source.Find(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			if file != nil {
+				return file.respond(ctx, http.StatusNotFound, method, name, header)
+			}
+			if dir == "/" || dir == "." {
+				break
+			}
 		}
 	}
-	name = strings.TrimPrefix(path.Clean("/"+decoded), "/")
-	if name == "" || strings.HasSuffix(decoded, "/") {
-		name = path.Join(name, "index.html")
-		file, err = a.source.Find(ctx, name)
-		return name, file, "", err
+	r := text(http.StatusNotFound, "Not Found")
+	if method == http.MethodHead {
+		r.Body = nil
 	}
-	for _, candidate := range []string{name, name + ".html"} {
-		if file, err = a.source.Find(ctx, candidate); file != nil || err != nil {
-			return candidate, file, "", err
-		}
-	}
-	if file, err = a.source.Find(ctx, path.Join(name, "index.html")); file != nil {
-		redirect = (&url.URL{Path: "/" + name + "/"}).EscapedPath()
-	}
-	return name, nil, redirect, err
+	return r, nil
 }
 
 // respond is the response with a file (RFC 9110, sections 13 and 14).
-func (f *File) respond(ctx context.Context, status int, method, name string, header map[string]string) (*response, error) {
-	r := &response{status: status}
+func (f *File) respond(ctx context.Context, status int, method, name string, header map[string]string) (*Response, error) {
+	r := &Response{Status: status}
 	etag := `"` + f.ETag + `"`
 	r.set("etag", etag)
 	if match, ok := header["if-none-match"]; ok && status == http.StatusOK && listed(match, etag) {
-		r.status = http.StatusNotModified
+		r.Status = http.StatusNotModified
 		return r, nil
 	}
 	kind := f.ContentType
@@ -172,11 +178,11 @@ func (f *File) respond(ctx context.Context, status int, method, name string, hea
 		if ok {
 			var err error
 			if offset, length, err = part.Resolve(f.Size); err != nil {
-				r.status = http.StatusRequestedRangeNotSatisfiable
+				r.Status = http.StatusRequestedRangeNotSatisfiable
 				r.set("content-range", fmt.Sprintf("bytes */%d", f.Size))
 				return r, nil
 			}
-			r.status = http.StatusPartialContent
+			r.Status = http.StatusPartialContent
 			r.set("content-range", fmt.Sprintf("bytes %d-%d/%d", offset, offset+length-1, f.Size))
 		}
 	}
@@ -185,8 +191,8 @@ func (f *File) respond(ctx context.Context, status int, method, name string, hea
 		return r, nil
 	}
 	var err error
-	r.body, err = f.Open(ctx, offset, length)
-	r.size = length
+	r.Body, err = f.Open(ctx, offset, length)
+	r.Size = length
 	return r, err
 }
 
