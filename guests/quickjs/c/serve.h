@@ -18,6 +18,12 @@ static int serve_turn(JSContext *ctx)
     return operations.counted ? STATUS_PENDING : STATUS_DONE;
 }
 
+/* A collection writes to all of the image, which takes longer than to evaluate a
+ * small worker: it is for those whose modules left more than this. */
+#define SERVE_COLLECTS (2u << 20)
+
+static size_t serve_begun; /* bytes of the heap before */
+
 /* Ends the event serve: what is at rest becomes a state that others begin with. */
 static int serve_end(JSContext *ctx, JSValue namespace)
 {
@@ -30,13 +36,15 @@ static int serve_end(JSContext *ctx, JSValue namespace)
         return STATUS_DONE;
     }
     JS_FreeValue(ctx, v);
-    JS_RunGC(guest.runtime); /* which may have finalizers to call */
-    do
-        pump(ctx);
-    while (report_rejection(ctx));
-    if (run.phase == RUN_ENDED)
-        return STATUS_DONE;
-    JS_RunGC(guest.runtime);
+    if (guest.runtime->malloc_state.malloc_size > serve_begun + SERVE_COLLECTS) {
+        JS_RunGC(guest.runtime); /* which may have finalizers to call */
+        do
+            pump(ctx);
+        while (report_rejection(ctx));
+        if (run.phase == RUN_ENDED)
+            return STATUS_DONE;
+        JS_RunGC(guest.runtime);
+    }
     run.phase = RUN_SERVING;
     guest.allow_eval = false;
     image_seal(guest.runtime);
@@ -108,6 +116,7 @@ static int event_serve(JSContext *ctx, Reader *r)
     run.announced = false;
     run.phase = RUN_EVALUATING;
     run.module = true;
+    serve_begun = guest.runtime->malloc_state.malloc_size;
 
     run.serve = true;
     run.promise = JS_LoadModule(ctx, name, name);
