@@ -27,6 +27,16 @@ def type_name(kind):
     return _type_name(kind)
 
 
+foreign = ()  # classes of exceptions that stand for errors of another name
+
+
+def name_of(error):
+    """The name of an error."""
+    if isinstance(error, foreign) and type(error.name) is str:
+        return error.name
+    return type_name(type(error))
+
+
 def text_of(error):
     """str(error), or why there is none."""
     try:
@@ -145,7 +155,7 @@ def record(error, name):
         stack = clip("".join(made.format(chain=chain)).removesuffix("\n"))
         if MISSING in stack:
             stack = re.sub(MISSING_LINE, r"  [\1 more frames]", stack)
-        parts.append(strings(type_name(type(error)), code_of(error), text_of(error), stack))
+        parts.append(strings(name_of(error), code_of(error), text_of(error), stack))
         next_error = chained(error)
         next_made = made.__cause__ or made.__context__
         if next_error is None or next_made is None or id(next_error) in seen or len(seen) > MAX_CAUSES:

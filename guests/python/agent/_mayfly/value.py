@@ -12,6 +12,8 @@ import sys
 from dataclasses import fields as dataclass_fields, is_dataclass
 from struct import Struct, pack, unpack_from
 
+from . import errors
+
 MAX_NESTING = 512
 SAFE = (1 << 53) - 1
 
@@ -78,6 +80,8 @@ class JsException(Exception):
     def new(cls, message="", *rest):
         return cls(message)
 
+
+errors.foreign = (JsException,)
 
 _KINDS = {"RangeError": ValueError, "DataCloneError": TypeError, "ReferenceError": NameError}
 

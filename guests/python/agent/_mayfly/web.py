@@ -952,8 +952,15 @@ def write_readable(e, o, depth):
     e.head(0, e.capability(stub.READABLE_KIND, handle))
 
     def begin():
+        event = worker_loop.current.get()
+        event.wait()
         task = worker_loop.worker.create_task(write_stream(handle, o))
-        task.add_done_callback(stub.looked_at)
+
+        def over(task):
+            stub.looked_at(task)
+            event.done()
+
+        task.add_done_callback(over)
 
     stub._given.append((begin, lambda: net_operations.cancel_body(handle)))
 
