@@ -14,14 +14,14 @@ type bundlerSettings struct {
 }
 
 // bundler makes bundles for workers; nil: it is not wanted.
-func (cmd *serveCommand) bundler() (*bundle.Creator, error) {
-	if !cmd.Bundler && !cmd.Npm {
+func (s *bundlerSettings) bundler(cache string) (*bundle.Creator, error) {
+	if !s.Bundler && !s.Npm {
 		return nil, nil
 	}
 	var packages *bundle.Packages
-	if cmd.Npm {
+	if s.Npm {
 		var err error
-		if packages, err = bundle.NewPackages(bundle.PackagesConfig{Folder: filepath.Join(cmd.Cache, "npm")}); err != nil {
+		if packages, err = bundle.NewPackages(bundle.PackagesConfig{Folder: filepath.Join(cache, "npm")}); err != nil {
 			return nil, err
 		}
 	}

@@ -128,8 +128,8 @@ func buildProject(ctx context.Context, config *project.Config, w io.Writer, styl
 	return out, assets, err
 }
 
-// A deployment is the body of PUT /v1/workers/{name}.
-type deployment struct {
+// A manifest is the body of PUT /v1/workers/{name}.
+type manifest struct {
 	MainModule         string                     `json:"main_module,omitempty"`
 	Modules            map[string]deployedModule  `json:"modules,omitempty"`
 	SourceMaps         map[string]string          `json:"source_maps,omitempty"`
@@ -183,8 +183,8 @@ type deployedAssets struct {
 }
 
 // newDeployment says what a project is, as the server wants to know it.
-func newDeployment(c *project.Config, out *bundle.Output, assets []asset) (*deployment, error) {
-	d := &deployment{
+func newDeployment(c *project.Config, out *bundle.Output, assets []asset) (*manifest, error) {
+	d := &manifest{
 		MainModule: out.Main, CompatibilityDate: c.CompatibilityDate, CompatibilityFlags: c.CompatibilityFlags,
 		Isolation: c.Isolation, Crons: c.Crons, TailConsumers: c.TailConsumers, KeepVars: c.KeepVars, Bindings: map[string]deployedBinding{},
 	}
@@ -384,7 +384,7 @@ type deployed struct {
 // compressFrom is the size in bytes from which a deployment is sent compressed.
 const compressFrom = 1 << 20
 
-func putWorker(ctx context.Context, server *remoteServer, name string, d *deployment) (*deployed, error) {
+func putWorker(ctx context.Context, server *remoteServer, name string, d *manifest) (*deployed, error) {
 	body, err := json.Marshal(d)
 	if err != nil {
 		return nil, err

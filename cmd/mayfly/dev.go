@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"mayfly/api"
 	"mayfly/cmd/mayfly/project"
 	"mayfly/host/bundle"
+	"mayfly/host/deployment"
 	"mayfly/host/execution"
 	"mayfly/host/rpc"
 	"mayfly/host/worker"
@@ -83,7 +85,17 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.host.close()) }()
-	d.service = worker.New(worker.Config{Executions: d.host.service, Traced: d.log.traced, Watched: func(*worker.Worker) bool { return true }})
+	// Who runs it may also install packages.
+	npm := bundlerSettings{Bundler: true, Npm: true}
+	if _, err := exec.LookPath("npm"); err != nil {
+		npm.Npm = false
+	}
+	bundler, err := npm.bundler(cmd.Cache)
+	if err != nil {
+		return err
+	}
+	defer bundler.Close()
+	d.service = worker.New(worker.Config{Executions: d.host.service, Bundler: bundler, Traced: d.log.traced, Watched: func(*worker.Worker) bool { return true }})
 	defer d.service.Close()
 	listener, err := cmd.listen(config)
 	if err != nil {
@@ -196,7 +208,17 @@ func (d *development) handler(life context.Context, address net.Addr) http.Handl
 		if err != nil {
 			return nil, err
 		}
-		return w.Entrypoint("", rpc.Value{}, worker.Limits{}), nil
+		var target rpc.Target
+		if w != nil {
+			target = w.Entrypoint("", rpc.Value{}, worker.Limits{})
+		}
+		d.mu.Lock()
+		files, rules := d.files, d.assets
+		d.mu.Unlock()
+		if files != nil {
+			target, _, err = deployment.Front(files, assetRules(rules), target)
+		}
+		return target, err
 	}, d.showError)
 	own, _, _ := net.SplitHostPort(address.String())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -224,22 +246,6 @@ func (d *development) handler(life context.Context, address net.Addr) http.Handl
 		}
 		page := &reloadingWriter{ResponseWriter: w, head: r.Method == http.MethodHead}
 		defer page.finish()
-		current, _, err := d.ready(r.Context())
-		if err != nil {
-			page.page = false
-			d.showError(w, r, err)
-			return
-		}
-		d.mu.Lock()
-		files, assets := d.files, d.assets
-		d.mu.Unlock()
-		if files.serve(page, r, assets, current != nil) {
-			return
-		}
-		if current == nil {
-			http.NotFound(w, r)
-			return
-		}
 		forward.ServeHTTP(page, r)
 	})
 }

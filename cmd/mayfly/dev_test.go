@@ -13,8 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"mayfly/cmd/mayfly/project"
 )
 
 // A lockedBuffer is written to and read at once.
@@ -302,34 +300,4 @@ func TestDev(t *testing.T) {
 		t.Errorf("got %v, %v", response, err)
 	}
 	response.Body.Close()
-}
-
-func TestDevAssetRoutes(t *testing.T) {
-	dir := projectFolder(t, "-- index.html --\n-- about.html --\n-- docs/index.html --\n-- both.html --\n-- both/index.html --\n-- a.txt --\n-- 404.html --\n")
-	files, err := openDevFiles(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer files.root.Close()
-	for _, c := range []struct{ handling, path, want string }{
-		{"", "/", "index.html"}, {"", "/index.html", "→ /"}, {"", "/about", "about.html"}, {"", "/about/", "→ /about"}, {"", "/about.html", "→ /about"},
-		{"", "/docs", "→ /docs/"}, {"", "/docs/", "docs/index.html"}, {"", "/docs/index.html", "→ /docs/"}, {"", "/both", "both.html"}, {"", "/a.txt", "a.txt"}, {"", "/a", ""}, {"", "/../a.txt", "a.txt"},
-		{"force-trailing-slash", "/about", "→ /about/"}, {"force-trailing-slash", "/about/", "about.html"}, {"force-trailing-slash", "/about.html", "→ /about/"}, {"force-trailing-slash", "/docs", "→ /docs/"},
-		{"drop-trailing-slash", "/docs/", "→ /docs"}, {"drop-trailing-slash", "/docs", "docs/index.html"}, {"drop-trailing-slash", "/docs/index.html", "→ /docs"}, {"drop-trailing-slash", "/about/", "→ /about"},
-		{"none", "/about", ""}, {"none", "/about.html", "about.html"}, {"none", "/", ""},
-	} {
-		name, redirect := files.route(&project.Assets{HTMLHandling: c.handling}, c.path)
-		got := name
-		if redirect != "" {
-			got = "→ " + redirect
-		}
-		if got != c.want {
-			t.Errorf("%s %s: got %q, want %q", c.handling, c.path, got, c.want)
-		}
-	}
-	for path, want := range map[string]bool{"/api/a": true, "/api/": true, "/api/x/y": false, "/other": false} {
-		if got := matchPaths([]string{"/api/*", "!/api/x/*"}, path); got != want {
-			t.Errorf("%s: %v", path, got)
-		}
-	}
 }

@@ -7,14 +7,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net/http"
-	"net/url"
 	"os"
 	"path"
-	"strings"
 
 	"mayfly/cmd/mayfly/project"
 	"mayfly/host/binding/assets"
+	"mayfly/host/deployment"
 )
 
 // devFiles are a project's assets, as they are on disk now. Nil: there are none.
@@ -79,160 +77,18 @@ func (f *devFiles) Find(_ context.Context, name string) (*assets.File, error) {
 	}}, nil
 }
 
-func (f *devFiles) is(name string) bool {
-	file, _, err := f.open(name)
-	if file != nil {
-		file.Close()
-	}
-	return file != nil && err == nil
-}
-
-// route finds what a path means: a file, or another path to go to
-// (https://developers.cloudflare.com/workers/static-assets/routing/advanced/html-handling/).
-func (f *devFiles) route(c *project.Assets, urlPath string) (name, redirect string) {
-	decoded := path.Clean("/" + urlPath)[1:]
-	if urlPath != "/" && strings.HasSuffix(urlPath, "/") && decoded != "" {
-		decoded += "/"
-	}
-	handling := c.HTMLHandling
-	if handling == "none" {
-		if f.is(decoded) {
-			return decoded, ""
-		}
-		return "", ""
-	}
-	base, slash := strings.CutSuffix(decoded, "/")
-	if decoded == "" {
-		if f.is("index.html") {
-			return "index.html", ""
-		}
-		return "", ""
-	}
-	// The file itself, but for pages, which have a nicer name.
-	if !slash {
-		switch page, html := strings.CutSuffix(base, ".html"); {
-		case html && f.is(base):
-			if index, ok := strings.CutSuffix(page, "index"); ok && (index == "" || strings.HasSuffix(index, "/")) {
-				target := "/" + index
-				if handling == "drop-trailing-slash" && index != "" {
-					target = strings.TrimSuffix(target, "/")
-				}
-				return "", target
-			}
-			if handling == "force-trailing-slash" {
-				page += "/"
-			}
-			return "", "/" + page
-		case f.is(base):
-			return base, ""
-		}
-	}
-	page, index := f.is(base+".html"), f.is(base+"/index.html")
-	wantSlash := index && !page
-	file := base + ".html"
-	if wantSlash {
-		file = base + "/index.html"
-	}
-	switch handling {
-	case "force-trailing-slash":
-		wantSlash = true
-	case "drop-trailing-slash":
-		wantSlash = false
-	}
+// assetRules are what the configuration says of assets, without the files.
+func assetRules(c *project.Assets) *deployment.Assets {
+	a := &deployment.Assets{Binding: c.Binding, HTMLHandling: c.HTMLHandling, NotFoundHandling: c.NotFoundHandling}
 	switch {
-	case !page && !index:
-		return "", ""
-	case wantSlash == slash:
-		return file, ""
-	case wantSlash:
-		return "", "/" + base + "/"
-	}
-	return "", "/" + base
-}
-
-// serve answers by a file, if there is one for the request; worker says that
-// there is somebody else to ask.
-func (f *devFiles) serve(w http.ResponseWriter, r *http.Request, c *project.Assets, worker bool) bool {
-	if f == nil || c == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	if worker && c.WorkerFirst || worker && matchPaths(c.WorkerFirstPatterns, r.URL.Path) {
-		return false
-	}
-	name, redirect := f.route(c, r.URL.Path)
-	status := http.StatusOK
-	if name == "" && redirect == "" {
-		switch navigates := r.Header.Get("Sec-Fetch-Mode") == "navigate"; {
-		case c.NotFoundHandling == "single-page-application" && (navigates || !worker):
-			name = "index.html"
-		case c.NotFoundHandling == "404-page" && (navigates || !worker):
-			status = http.StatusNotFound
-			for dir := path.Dir(r.URL.Path); ; dir = path.Dir(dir) {
-				if name = strings.TrimPrefix(path.Join(dir, "404.html"), "/"); f.is(name) || dir == "/" || dir == "." {
-					break
-				}
-			}
+	case c.WorkerFirst:
+		a.RunWorkerFirst = true
+	case len(c.WorkerFirstPatterns) > 0:
+		var list []any
+		for _, p := range c.WorkerFirstPatterns {
+			list = append(list, p)
 		}
+		a.RunWorkerFirst = list
 	}
-	if redirect != "" {
-		target := url.URL{Path: redirect, RawQuery: r.URL.RawQuery}
-		http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
-		return true
-	}
-	file, info, err := f.open(name)
-	if file == nil || err != nil {
-		if worker {
-			return false
-		}
-		http.Error(w, "Not Found", http.StatusNotFound)
-		return true
-	}
-	defer file.Close()
-	w.Header().Set("Content-Type", assetType(name, nil))
-	w.Header().Set("Cache-Control", "no-cache")
-	if status != http.StatusOK {
-		w.WriteHeader(status)
-		_, _ = io.Copy(w, file) // the client may be gone
-		return true
-	}
-	http.ServeContent(w, r, name, info.ModTime(), file)
-	return true
-}
-
-// matchPaths says whether patterns name a path; those that begin with ! take it
-// out again.
-func matchPaths(patterns []string, urlPath string) bool {
-	matched := false
-	for _, p := range patterns {
-		pattern, negated := strings.CutPrefix(p, "!")
-		if !wildcard(pattern, urlPath) {
-			continue
-		}
-		if negated {
-			return false
-		}
-		matched = true
-	}
-	return matched
-}
-
-// wildcard matches a pattern whose asterisks stand for anything.
-func wildcard(pattern, text string) bool {
-	before, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == text
-	}
-	if !strings.HasPrefix(text, before) {
-		return false
-	}
-	text = text[len(before):]
-	for {
-		if wildcard(rest, text) {
-			return true
-		}
-		if text == "" {
-			return false
-		}
-		text = text[1:]
-	}
+	return a
 }

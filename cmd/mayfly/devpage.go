@@ -150,6 +150,9 @@ func (d *development) describeRecord(r *op.ErrorRecord, depth int) *pageError {
 // showError answers a request whose worker failed: a page for a browser, text
 // for anybody else.
 func (d *development) showError(w http.ResponseWriter, r *http.Request, err error) bool {
+	if page, ok := w.(*reloadingWriter); ok {
+		page.head = true // the page below has the script
+	}
 	h := w.Header()
 	clear(h)
 	h.Set("Cache-Control", "no-store")

@@ -8,8 +8,8 @@ import (
 
 	"mayfly/cmd/mayfly/project"
 	"mayfly/host/binding"
-	"mayfly/host/binding/assets"
 	"mayfly/host/bundle"
+	"mayfly/host/deployment"
 	"mayfly/host/execution"
 	"mayfly/host/op"
 	"mayfly/host/rpc"
@@ -75,8 +75,11 @@ func (d *development) define(ctx context.Context, c *project.Config, vars map[st
 		return def, err
 	}
 	if c.Assets != nil && c.Assets.Binding != "" {
-		source := d.files
-		def.Bindings.Entries = append(def.Bindings.Entries, binding.Entry{Name: c.Assets.Binding, Kind: binding.KindAssets, Open: func(context.Context) (binding.Binding, error) { return assets.New(source), nil }})
+		_, served, err := deployment.Front(d.files, assetRules(c.Assets), nil)
+		if err != nil {
+			return def, err
+		}
+		def.Bindings.Entries = append(def.Bindings.Entries, binding.Entry{Name: c.Assets.Binding, Kind: binding.KindAssets, Open: func(context.Context) (binding.Binding, error) { return served, nil }})
 	}
 	for _, s := range c.Services {
 		t := &devService{development: d, name: s.Service, entrypoint: s.Entrypoint}

@@ -113,7 +113,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 		return err
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
-	bundler, err := cmd.bundler()
+	bundler, err := cmd.bundler(cmd.Cache)
 	if err != nil {
 		return err
 	}

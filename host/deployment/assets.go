@@ -220,6 +220,10 @@ func (f *files) Find(_ context.Context, name string) (*assets.File, error) {
 }
 
 func (s *Service) assetsOf(tenant string, a *Assets) *assets.Assets {
+	return assets.NewWith(&files{s, tenant, a}, a.options())
+}
+
+func (a *Assets) options() assets.Options {
 	notFound := a.NotFoundHandling
 	if notFound == "" {
 		notFound = assets.NotFoundNone
@@ -228,7 +232,26 @@ func (s *Service) assetsOf(tenant string, a *Assets) *assets.Assets {
 	if html == "" {
 		html = assets.HTMLAuto
 	}
-	return assets.NewWith(&files{s, tenant, a}, assets.Options{HTML: html, NotFound: notFound})
+	return assets.Options{HTML: html, NotFound: notFound}
+}
+
+// Front is what answers requests for a worker with assets, files of a source,
+// as deployed ones are answered; the worker is nil if there are only files. The
+// binding is that of its env.
+//
+// # Errors
+//
+// [*FieldError]s.
+func Front(source assets.Source, a *Assets, worker rpc.Target) (target rpc.Target, binding binding.Binding, err error) {
+	if err := a.check(); err != nil {
+		return nil, nil, err
+	}
+	first, err := a.first()
+	if err != nil {
+		return nil, nil, err
+	}
+	served := assets.NewWith(source, a.options())
+	return &front{Target: worker, assets: served, handling: a.NotFoundHandling, first: first}, served, nil
 }
 
 // assetsEntry is the binding of a worker's assets.
@@ -250,6 +273,9 @@ type front struct {
 // Fetch implements rpc.Target.
 func (f *front) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error) {
 	u, err := url.Parse(r.URL)
+	if err != nil && f.Target == nil {
+		return nil, &op.ErrorRecord{Name: "TypeError", Message: "the request has no URL"}
+	}
 	if err != nil || f.Target != nil && (f.first(u.Path) || r.Method != "GET" && r.Method != "HEAD") {
 		return f.Target.Fetch(ctx, r)
 	}
@@ -277,6 +303,9 @@ func (f *front) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error
 	}
 	response := &rpc.Response{Status: answer.Status}
 	for _, p := range answer.Header {
+		if p.Name == "location" && u.RawQuery != "" {
+			p.Value += "?" + u.RawQuery
+		}
 		if p.Name != "content-length" {
 			response.Header = append(response.Header, op.Pair(p))
 		}
