@@ -16,6 +16,7 @@
  *   takeBody(request or response) → null, Uint8Array or ReadableStream; the body
  *                                         is used by this, unless it is a stream
  *   isProxy(value) → boolean
+ *   member(object, name, own) → value     a TypeError if others can't see one
  *   setDisposer(object, f)                f is its Symbol.dispose, which doesn't
  *                                         enumerate; stubs and primitives stay as they are
  */
@@ -227,6 +228,38 @@ static JSValue value_is_proxy(JSContext *ctx, JSValueConst this_val, int argc, J
     return JS_NewBool(ctx, JS_IsProxy(argv[0]));
 }
 
+/* A member of an object that can be called from elsewhere: of its own, or of its
+ * class but not of Object.prototype. */
+static JSValue value_member(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    JSAtom name = JS_ValueToAtom(ctx, argv[1]);
+    if (name == JS_ATOM_NULL)
+        return JS_EXCEPTION;
+    bool own = JS_ToBool(ctx, argv[2]) > 0;
+    JSValue v = JS_EXCEPTION;
+    int has = JS_GetOwnPropertyInternal(ctx, NULL, JS_VALUE_GET_OBJ(argv[0]), name);
+    bool visible = has == own;
+    if (has >= 0 && visible) {
+        v = JS_GetProperty(ctx, argv[0], name);
+        if (!own && !JS_IsException(v)) {
+            JSValue base = JS_GetProperty(ctx, ctx->class_proto[JS_CLASS_OBJECT], name);
+            visible = !JS_IsException(base) && !js_strict_eq(ctx, v, base);
+            JS_FreeValue(ctx, base);
+        }
+    }
+    JS_FreeAtom(ctx, name);
+    if (has < 0 || visible)
+        return v;
+    JS_FreeValue(ctx, v);
+    if (JS_HasException(ctx))
+        return JS_EXCEPTION;
+    const char *s = JS_ToCString(ctx, argv[1]);
+    if (s)
+        JS_ThrowTypeError(ctx, "The RPC receiver does not implement the method \"%s\".", s);
+    JS_FreeCString(ctx, s);
+    return JS_EXCEPTION;
+}
+
 /* Gives an object what is called at its disposal; a primitive has none. */
 static JSValue value_set_disposer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
@@ -249,6 +282,7 @@ static int value_init(JSContext *ctx, JSValueConst global, JSValueConst native)
         JS_CFUNC_DEF("readCall", 2, value_read_call),
         JS_CFUNC_DEF("takeBody", 1, value_take_body),
         JS_CFUNC_DEF("isProxy", 1, value_is_proxy),
+        JS_CFUNC_DEF("member", 3, value_member),
         JS_CFUNC_DEF("setDisposer", 2, value_set_disposer),
     };
     values.encode_hook = values.decode_hook = JS_UNDEFINED;

@@ -3,8 +3,8 @@ import { Error } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { drop, exportOf } from "mayfly:rpc-link";
 import { GET, invoke } from "mayfly:rpc-target";
-import { decodeArguments, sending, withDisposal } from "mayfly:rpc-value";
-import { PromiseResolve, promiseThen } from "mayfly:primordials";
+import { beginMessage, decodeArguments, disposeAll, endMessage, failMessage, withDisposal } from "mayfly:rpc-value";
+import { ObjectGetPrototypeOf, PromiseResolve, promiseThen } from "mayfly:primordials";
 
 // Parts of what native.readCall answers.
 const EXPORT = 3;
@@ -12,49 +12,69 @@ const KIND = 4;
 const PATH = 5;
 const ARGUMENTS = 6;
 
-const answered = PromiseResolve(undefined);
-
 // serveCall calls a receiver (see invoke of rpc-target.js) as the message of a
 // dispatched call says, of which native.readCall made parts, and gives the event
-// its answer. It answers a promise, which is rejected with what is to be the
-// answer instead.
-export function serveCall(event, receiver, message, parts) {
+// its answer: over() is called then, or failed(error) with what is to be the
+// answer instead. It may throw that, too.
+export function serveCall(event, receiver, message, parts, over, failed) {
   const kind = parts[KIND];
-  const args = kind === GET ? undefined : decodeArguments(message, parts[ARGUMENTS]);
+  const args = kind === GET ? noArguments : decodeArguments(message, parts[ARGUMENTS]);
   let value;
   try {
-    value = invoke(receiver, parts[PATH], kind, args?.value);
+    value = invoke(receiver, parts[PATH], kind, args.value);
   } catch (error) {
-    args?.dispose();
+    disposeAll(args.stubs);
     throw error;
   }
-  // What is no object needs no turn of its own.
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") {
+  if (!mayWait(value)) {
     finish(event, value, args);
-    return answered;
+    over();
+    return;
   }
-  return promiseThen(PromiseResolve(value), (result) => finish(event, result, args), (error) => {
-    args?.dispose();
-    throw error;
+  promiseThen(PromiseResolve(value), (result) => {
+    try {
+      finish(event, result, args);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    over();
+  }, (error) => {
+    disposeAll(args.stubs);
+    failed(error);
   });
 }
+const noArguments = { __proto__: null, value: undefined, stubs: [] };
+
+// mayWait tells of a value that it may be a promise: what is none is answered
+// with at once.
+function mayWait(value) {
+  if (typeof value === "function") return true;
+  return typeof value === "object" && value !== null && (ObjectGetPrototypeOf(value) !== ObjectPrototype || "then" in value);
+}
+const ObjectPrototype = Object.prototype;
 
 function finish(event, value, args) {
   const { value: result, link } = withDisposal(value);
+  const outer = beginMessage(false);
   try {
-    sending(() => native.answerCall(event, result), false);
+    native.answerCall(event, result);
+  } catch (error) {
+    failMessage(outer);
+    throw error;
   } finally {
     if (link !== undefined) drop(link);
-    args?.dispose();
+    disposeAll(args.stubs);
   }
+  endMessage(outer);
 }
 
 // serveExport does the same with an object that was given out: the call is part
 // of the event that did.
-export function serveExport(event, message, parts) {
+export function serveExport(event, message, parts, over, failed) {
   const entry = exportOf(parts[EXPORT]);
   if (entry === undefined) throw new Error("RPC stub used after being disposed.");
   const { link } = entry;
   native.enterEvent(entry.event);
-  return serveCall(event, { __proto__: null, object: link.object, own: link.own, entrypoint: false, env: undefined, ctx: undefined }, message, parts);
+  serveCall(event, { __proto__: null, object: link.object, own: link.own, entrypoint: false, env: undefined, ctx: undefined }, message, parts, over, failed);
 }

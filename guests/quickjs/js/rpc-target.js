@@ -5,10 +5,11 @@
 import { TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import {
-  ArrayPrototypeJoin, ObjectGetPrototypeOf, ObjectHasOwn, ReflectApply,
+  ArrayPrototypeJoin, ObjectGetPrototypeOf, ReflectApply,
 } from "mayfly:primordials";
 
 const ObjectPrototype = Object.prototype;
+const { member: visible } = native;
 
 export class RpcTarget {}
 const RpcTargetPrototype = RpcTarget.prototype;
@@ -44,10 +45,7 @@ const reserved = { __proto__: null, dup: 2, constructor: 2, fetch: 1, connect: 1
 
 function member(object, name, own, entrypoint) {
   if (reserved[name] >= (entrypoint ? 1 : 2)) throw new TypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
-  if (ObjectHasOwn(object, name) !== own) throw notImplemented(name);
-  const value = object[name];
-  if (!own && value === ObjectPrototype[name]) throw notImplemented(name);
-  return value;
+  return visible(object, name, own);
 }
 
 // lookup follows a path of names. It answers { value, receiver }, or, where the
@@ -91,14 +89,20 @@ function withContext(method, path, args, env, ctx) {
 // of it. A receiver is { object, own, entrypoint, env, ctx }; ctx is undefined
 // unless handlers get it as an argument.
 export function invoke(receiver, path, kind, args) {
+  if (path.length === 1) {
+    const value = member(receiver.object, path[0], receiver.own, receiver.entrypoint);
+    return kind === GET ? value : apply(value, receiver.object, receiver, path, args);
+  }
   const found = lookup(receiver.object, receiver.own, path, receiver.entrypoint);
   if (found.stub !== undefined) {
     let at = found.stub;
     for (let i = found.rest; i < path.length; i++) at = at[path[i]];
     return kind === GET ? at : ReflectApply(at, undefined, args);
   }
-  const { value } = found;
-  if (kind === GET) return value;
-  if (typeof value !== "function") throw notAFunction(path);
-  return ReflectApply(value, found.receiver, receiver.ctx === undefined ? args : withContext(value, path, args, receiver.env, receiver.ctx));
+  return kind === GET ? found.value : apply(found.value, found.receiver, receiver, path, args);
+}
+
+function apply(method, object, receiver, path, args) {
+  if (typeof method !== "function") throw notAFunction(path);
+  return ReflectApply(method, object, receiver.ctx === undefined ? args : withContext(method, path, args, receiver.env, receiver.ctx));
 }

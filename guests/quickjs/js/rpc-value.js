@@ -13,7 +13,7 @@ import { drop, exportLink, holding, isLocal, linkHandle, localLink, releaseExpor
 import { disposeState, isService, newService, newStub, stubLink } from "mayfly:rpc-stub";
 import { isRpcTarget, ownMembers } from "mayfly:rpc-target";
 import {
-  ArrayPrototypePush, ObjectDefineProperty, ObjectGetPrototypeOf, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, bytesCopy, getter, newPromise, promiseThen, uncurryThis,
+  ArrayPrototypePush, ArrayPrototypeSplice, ObjectDefineProperty, ObjectGetPrototypeOf, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, bytesCopy, getter, newPromise, promiseThen, uncurryThis,
 } from "mayfly:primordials";
 
 const { dispose: SymbolDispose } = Symbol;
@@ -47,7 +47,7 @@ const LOCAL = 200; // of a copy in this isolate: the place in locals, from 1 on
 // ---- writing
 
 let locals; // of a copy in this isolate: the objects that it shares
-let given; // what is to be done when the message has gone, or has not
+const given = []; // what is to be done when the message under way has gone, or has not
 
 const refused = (name) => new DOMException(`Could not serialize object of type "${name}". This type does not support serialization.`, "DataCloneError");
 
@@ -215,45 +215,43 @@ function commitAll(list) {
   for (let i = 0; i < list.length; i++) if (list[i].commit !== undefined) list[i].commit();
 }
 
-// writing has run() write a message: what it gives is undone if that fails.
-function writing(run) {
-  const outer = given;
-  const mine = given = [];
-  try {
-    return { __proto__: null, value: run(), given: mine };
-  } catch (error) {
-    undoAll(mine);
-    throw error;
-  } finally {
-    given = outer;
-  }
-}
-
 // beginMessage begins to write a message that is sent at once, and whose stubs are
-// lent or not; endMessage, or failMessage, ends that with what it answered.
+// lent or not; endMessage, or failMessage, ends that with what it answered. A
+// message may be written while another is: by a getter.
+const outside = []; // locals of the messages around
 export function beginMessage(lent) {
-  const outer = { __proto__: null, given, locals, lending: setLending(lent) };
-  given = [];
-  locals = undefined;
+  const outer = given.length * 4 + (locals === undefined ? 0 : 2) + (setLending(lent) ? 1 : 0);
+  if (locals !== undefined) {
+    ArrayPrototypePush(outside, locals);
+    locals = undefined;
+  }
   return outer;
 }
 
 function leaveMessage(outer) {
-  given = outer.given;
-  locals = outer.locals;
-  setLending(outer.lending);
+  if ((outer & 2) !== 0) {
+    locals = outside[outside.length - 1];
+    outside.length--;
+  }
+  setLending((outer & 1) !== 0);
+}
+
+// takeGiven answers what was given since there were so many, if anything.
+function takeGiven(from) {
+  if (given.length === from) return undefined;
+  return ArrayPrototypeSplice(given, from, given.length - from);
 }
 
 export function endMessage(outer) {
-  const mine = given;
   leaveMessage(outer);
-  if (mine.length !== 0) commitAll(mine);
+  const mine = takeGiven(outer >>> 2);
+  if (mine !== undefined) commitAll(mine);
 }
 
 export function failMessage(outer) {
-  const mine = given;
   leaveMessage(outer);
-  if (mine.length !== 0) undoAll(mine);
+  const mine = takeGiven(outer >>> 2);
+  if (mine !== undefined) undoAll(mine);
 }
 
 // sending has run() write a message and send it.
@@ -276,15 +274,16 @@ export const encodeValue = (value) => sending(() => native.encodeValue(value), f
 // encodeLater writes arguments that are sent later, or abandoned.
 export function encodeLater(args) {
   const outer = beginMessage(true);
-  const mine = given;
+  let value;
   try {
-    return { __proto__: null, value: native.encodeValue(args), sent: () => commitAll(mine), abandon: () => undoAll(mine) };
+    value = native.encodeValue(args);
   } catch (error) {
-    undoAll(mine);
+    failMessage(outer);
     throw error;
-  } finally {
-    leaveMessage(outer);
   }
+  leaveMessage(outer);
+  const mine = takeGiven(outer >>> 2) ?? [];
+  return { __proto__: null, value, sent: () => commitAll(mine), abandon: () => undoAll(mine) };
 }
 
 // ---- reading
@@ -360,30 +359,23 @@ function hold(link) {
 
 native.setValueHooks({ __proto__: null, encode, decode });
 
-function disposeAll(list) {
+export function disposeAll(list) {
   for (let i = 0; i < list.length; i++) disposeState(list[i]);
 }
 
-// reading has run() read a message: what it makes of it is disposed of if that
-// fails. It answers { value, stubs }.
-function reading(run) {
+// decodeArguments reads the arguments of a call: { value, stubs }, where the stubs
+// are those in it.
+export function decodeArguments(bytes, at) {
   const outer = gathered;
-  const mine = gathered = [];
+  const stubs = gathered = [];
   try {
-    return { __proto__: null, value: run(), stubs: mine };
+    return { __proto__: null, value: native.decodeValue(bytes, at), stubs };
   } catch (error) {
-    disposeAll(mine);
+    disposeAll(stubs);
     throw error;
   } finally {
     gathered = outer;
   }
-}
-
-// decodeArguments reads the arguments of a call: { value, dispose }, where
-// dispose gives up the stubs in it.
-export function decodeArguments(bytes, at) {
-  const read = reading(() => native.decodeValue(bytes, at));
-  return { __proto__: null, value: read.value, dispose: () => disposeAll(read.stubs) };
 }
 
 // decodeValue reads a value; that of something which lasts as long as the
@@ -435,15 +427,15 @@ export function withDisposal(value) {
 
 function copy(value) {
   const outer = locals;
+  const from = given.length;
   locals = [];
   try {
-    const written = writing(() => native.encodeValue(value));
-    try {
-      return reading(() => native.decodeValue(written.value, 0));
-    } finally {
-      undoAll(written.given); // what was read holds its own
-    }
+    const bytes = native.encodeValue(value);
+    return decodeArguments(bytes, 0);
   } finally {
+    // What was read holds its own.
+    const mine = takeGiven(from);
+    if (mine !== undefined) undoAll(mine);
     locals = outer;
   }
 }

@@ -6,7 +6,6 @@ import { decodeValue, endLent, makeLent, makeLoopback, releaseExport, serveCall,
 import { connectContext } from "mayfly:worker-context";
 import { connectEnvironment, environment } from "mayfly:worker-env";
 import { answered, connectEnd, contextOf, done, eventOf, fail, receiver, setCalls, wait, waitUntil } from "mayfly:worker";
-import { promiseThen } from "mayfly:primordials";
 
 // Parts of what native.readCall answers.
 const TARGET = 0;
@@ -31,15 +30,15 @@ setCalls({
     const over = () => answered(event);
     const failed = (error) => fail(event, error);
     if (parts[TARGET] === 1) {
-      promiseThen(serveExport(event.id, message, parts), over, failed);
+      serveExport(event.id, message, parts, over, failed);
       return;
     }
     event.props = message;
     event.propsAt = parts[PROPS];
     const { object, isClass } = receiver(event, parts[ENTRYPOINT]);
-    promiseThen(serveCall(event.id, {
+    serveCall(event.id, {
       __proto__: null, object, own: !isClass, entrypoint: true, env: isClass ? undefined : environment(), ctx: isClass ? undefined : contextOf(event),
-    }, message, parts), over, failed);
+    }, message, parts, over, failed);
   },
   release(message) {
     const r = new Reader(message);
