@@ -43,7 +43,7 @@ type event struct {
 	operations map[uint32]func()   // under way: how to stop each; nil: in the usual way
 	held       map[uint32]struct{} // stubs
 	handles    map[uint32]struct{} // bodies, pipes, sockets
-	dynamics   []uint32            // dynamic workers
+	dynamics   map[uint32]struct{} // dynamic workers
 	calls      map[*event]struct{} // events whose context it is
 	answered   bool
 	said       bool // that it is done
@@ -263,7 +263,7 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 		}
 	}
 	var dynamics []*dynamicHandle
-	for _, h := range e.dynamics {
+	for h := range e.dynamics {
 		dynamics = append(dynamics, in.dynamics[h])
 		delete(in.dynamics, h)
 	}

@@ -431,16 +431,19 @@ func (in *instance) loaderGet(e *event, r *op.Reader, w *op.Writer) error {
 		return errEventOver
 	}
 	for {
-		in.loaded++
-		if _, taken := in.dynamics[in.loaded]; in.loaded != 0 && !taken {
+		in.loaded = (in.loaded + 1) | dynamicBit
+		if _, taken := in.dynamics[in.loaded]; !taken {
 			break
 		}
 	}
 	if in.dynamics == nil {
 		in.dynamics = map[uint32]*dynamicHandle{}
 	}
+	if e.dynamics == nil {
+		e.dynamics = map[uint32]struct{}{}
+	}
 	in.dynamics[in.loaded] = &dynamicHandle{d, e, fresh}
-	e.dynamics = append(e.dynamics, in.loaded)
+	e.dynamics[in.loaded] = struct{}{}
 	w.U32(in.loaded)
 	in.mu.Unlock()
 	if fresh {
@@ -459,6 +462,23 @@ func (in *instance) dynamicOf(handle uint32) (*dynamicHandle, error) {
 		return h, nil
 	}
 	return nil, plainError("This dynamic Worker was loaded by another request, which has ended: load it again.")
+}
+
+// dynamicBit marks the handles of dynamic workers, which are given up as stubs are.
+const dynamicBit = 1 << 31
+
+// releaseDynamic gives up one that the guest has no use for any more.
+func (in *instance) releaseDynamic(handle uint32) {
+	in.mu.Lock()
+	h := in.dynamics[handle]
+	if h != nil {
+		delete(in.dynamics, handle)
+		delete(h.event.dynamics, handle)
+	}
+	in.mu.Unlock()
+	if h != nil {
+		in.endDynamics([]*dynamicHandle{h})
+	}
 }
 
 // endDynamics gives up the dynamic workers that an event holds. The lock is not

@@ -71,6 +71,10 @@ func (in *instance) stub(handle uint32) (rpc.Target, error) {
 }
 
 func (in *instance) releaseStub(handle uint32) {
+	if handle&dynamicBit != 0 {
+		in.releaseDynamic(handle)
+		return
+	}
 	in.mu.Lock()
 	s := in.stubs[handle]
 	if s != nil && handle > permanentStubs {

@@ -3,16 +3,17 @@
 // here reads what the program gives, once, in order, and before it goes on.
 //
 // The message of loader_provide is described in host/worker/provide.go.
-import { Error, TypeError } from "mayfly:intrinsics";
+import { Error, FinalizationRegistry, Set, TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, utf8Encode } from "mayfly:host";
-import { LOADER_ENTRYPOINT, LOADER_GET, LOADER_PROVIDE } from "mayfly:op.gen";
+import { LOADER_ENTRYPOINT, LOADER_GET, LOADER_PROVIDE, STUB_RELEASE } from "mayfly:op.gen";
 import { defineKind, handleOf } from "mayfly:binding";
 import { bytesOf } from "mayfly:crypto-bytes";
 import { defineInterface, requireArguments } from "mayfly:interface";
 import { lending, makeLent } from "mayfly:rpc";
 import {
-  ArrayIsArray, ArrayPrototypePush, FunctionPrototypeCall, JSONStringify, NumberIsInteger, ObjectKeys, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, newPromise, promiseThen,
+  ArrayIsArray, ArrayPrototypePush, FinalizationRegistryPrototypeRegister, FunctionPrototypeCall, JSONStringify, NumberIsInteger, ObjectKeys, SetPrototypeAdd, SetPrototypeDelete, StringPrototypeToWellFormed,
+  TypedArrayPrototypeGetByteLength, newPromise, promiseThen,
 } from "mayfly:primordials";
 
 const symbolDispose = Symbol.dispose;
@@ -211,6 +212,9 @@ function part(error, key) {
 
 // ---- the classes
 
+const release = (worker) => { call(STUB_RELEASE, new Writer(4).u32(worker).done()); };
+const forgotten = new FinalizationRegistry(release);
+
 let making = false;
 
 function construct() {
@@ -224,10 +228,12 @@ export class WorkerStub {
   constructor(worker) {
     construct();
     this.#worker = worker;
+    FinalizationRegistryPrototypeRegister(forgotten, this, worker);
   }
 
   getEntrypoint(name = undefined, options = undefined) {
     const worker = this.#worker;
+    if (worker === 0) throw new Error("The WorkerStub was disposed of.");
     return makeLent(() => entrypoint(worker, name, options));
   }
 
@@ -236,9 +242,10 @@ export class WorkerStub {
     throw new Error("Durable Object classes of dynamic Workers are not supported yet.");
   }
 
-  // The worker itself is given up with the event that asked for it.
+  // One that isn't disposed of is given up with its last use, or with the event.
   [symbolDispose]() {
-    this.#worker;
+    if (this.#worker !== 0) release(this.#worker);
+    this.#worker = 0;
   }
 }
 defineInterface(WorkerStub);
@@ -278,8 +285,9 @@ export class WorkerLoader {
     const reference = this.#reference;
     requireArguments(arguments.length, 1, "Failed to execute 'load' on 'WorkerLoader'");
     const { worker } = find(reference, null);
+    const stub = stubOf(worker);
     provide(worker, code);
-    return stubOf(worker);
+    return stub;
   }
 
   get(id, getCode) {
@@ -287,8 +295,9 @@ export class WorkerLoader {
     const wanted = id === undefined || id === null ? null : text(id);
     if (typeof getCode !== "function") throw new TypeError("Failed to execute 'get' on 'WorkerLoader': parameter 2 is not of type 'function'.");
     const { worker, missing } = find(reference, wanted);
-    if (missing) ask(worker, getCode);
-    return stubOf(worker);
+    const stub = stubOf(worker);
+    if (missing) ask(stub, worker, getCode);
+    return stub;
   }
 }
 defineInterface(WorkerLoader);
@@ -300,12 +309,17 @@ function find(reference, id) {
   return { __proto__: null, worker: r.u32(), missing: r.u8() === 1 };
 }
 
+// waiting are the stubs whose code is asked for: they must not be forgotten.
+const waiting = new Set();
+
 // ask has the program give the code, once it has gone on.
-function ask(worker, getCode) {
+function ask(stub, worker, getCode) {
+  SetPrototypeAdd(waiting, stub);
   const asked = newPromise((resolve) => resolve());
   const code = promiseThen(asked, () => FunctionPrototypeCall(getCode, undefined));
   const provided = promiseThen(code, (code) => provide(worker, code));
-  promiseThen(provided, undefined, (error) => refuse(worker, error));
+  const done = () => { SetPrototypeDelete(waiting, stub); };
+  promiseThen(promiseThen(provided, undefined, (error) => refuse(worker, error)), done, done);
 }
 
 function build(Class, value) {
