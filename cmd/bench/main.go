@@ -155,6 +155,7 @@ var sections = []section{
 	{"python-hello", (*bench).pythonHello},
 	{"sessions", (*bench).sessions},
 	{"passthrough", (*bench).passthrough},
+	{"workers", (*bench).workers},
 }
 
 func sectionNames() string {

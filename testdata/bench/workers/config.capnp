@@ -1,0 +1,18 @@
+# workerd as a peer: the worker that makes workers. The bundle of hono-app.js is
+# put beside this file.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [(name = "parent", worker = .parent)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "parent")],
+);
+
+const parent :Workerd.Worker = (
+  modules = [
+    (name = "parent.js", esModule = embed "parent.js"),
+    (name = "hono-app.txt", text = embed "hono-app.txt"),
+  ],
+  compatibilityDate = "2026-08-01",
+  compatibilityFlags = ["experimental"],
+  bindings = [(name = "LOADER", workerLoader = ())],
+);
