@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"mayfly/guests/python"
 	"mayfly/host/execution"
@@ -415,5 +416,262 @@ func addWheels(t *testing.T, code *Code) {
 			code.Modules["python_modules/"+f.Name] = Module{kind, content}
 		}
 		archive.Close()
+	}
+}
+
+// traces gathers what workers say of their events.
+type traces struct {
+	mu   sync.Mutex
+	list []Trace
+}
+
+func (x *traces) add(_ *Worker, t *Trace) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list = append(x.list, *t)
+}
+
+// wait waits for so many traces.
+func (x *traces) wait(t *testing.T, n int) []Trace {
+	t.Helper()
+	for range 1000 {
+		x.mu.Lock()
+		list := append([]Trace(nil), x.list...)
+		x.mu.Unlock()
+		if len(list) >= n {
+			return list
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no %d traces", n)
+	return nil
+}
+
+func logsOf(t Trace) string {
+	var texts []string
+	for _, l := range t.Logs {
+		texts = append(texts, l.Level+":"+l.Text)
+	}
+	return strings.Join(texts, "|")
+}
+
+// Events of one isolate interleave where they wait, and what they say is theirs.
+func TestPythonEvents(t *testing.T) {
+	s := newPythonService(t)
+	seen := &traces{}
+	s.config.Traced = seen.add
+	s.processors = 1
+	def := pythonScript(`
+from workers import *
+from js import console
+import asyncio, time, logging
+n = 0
+waiting = None
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        global n, waiting
+        n += 1
+        path = request.url.rpartition("/")[2]
+        print("begin", path)
+        if path == "pair":
+            if waiting is None:
+                waiting = asyncio.get_running_loop().create_future()
+                asyncio.get_running_loop().call_later(10, lambda: None)
+                await waiting
+            else:
+                waiting.set_result(1)
+                waiting = None
+        elif path == "slow":
+            await asyncio.sleep(0.01)
+            console.warn("slow", {"a": 1})
+        elif path == "after":
+            async def after():
+                await asyncio.sleep(0.01)
+                print("after")
+            self.ctx.waitUntil(after())
+        elif path == "left":
+            async def left():
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    print("left")
+            asyncio.create_task(left())
+            await asyncio.sleep(0)
+        elif path == "fails":
+            async def fails():
+                raise ValueError("in waitUntil")
+            waitUntil(fails())
+        elif path == "n":
+            return Response(str(n))
+        elif path == "loop":
+            while True: pass
+        print("end", path)
+        return Response(path)
+    async def scheduled(self, controller, env, ctx):
+        print(controller.cron, controller.scheduledTime, env is self.env, ctx is self.ctx)
+    async def tail(self, items):
+        print(len(items), items[0].scriptName, items[0]["logs"])
+`)
+	w := s.Worker(def)
+	target := w.Entrypoint("", rpc.Value{}, Limits{})
+	events := 0
+	last := func() Trace {
+		events++
+		return seen.wait(t, events)[events-1]
+	}
+	check := func(path, logs string) {
+		t.Helper()
+		if _, body := get(t, target, "http://x/"+path); body != path {
+			t.Errorf("%s answered %q", path, body)
+		}
+		if got := logsOf(last()); got != logs {
+			t.Errorf("%s logged %q, want %q", path, got, logs)
+		}
+	}
+	check("plain", "log:begin plain|log:end plain")
+	check("slow", `log:begin slow|warn:slow {'a': 1}|log:end slow`)
+	check("after", "log:begin after|log:end after|log:after")
+	check("left", "log:begin left|log:end left|log:left")
+	get(t, target, "http://x/fails")
+	if e := last().Exceptions; len(e) != 1 || e[0].Name != "ValueError" || e[0].Message != "in waitUntil" {
+		t.Errorf("waitUntil failed with %+v", e)
+	}
+
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			if _, body := get(t, target, "http://x/pair"); body != "pair" {
+				t.Errorf("a pair is %q", body)
+			}
+		})
+	}
+	group.Wait()
+	last()
+	last()
+	if _, n := get(t, target, "http://x/n"); n != "8" {
+		t.Errorf("%s events, of one instance", n)
+	}
+	last()
+
+	if err := target.Scheduled(t.Context(), time.UnixMilli(1700000000000), "* * * * *"); err != nil {
+		t.Error(err)
+	}
+	if got := logsOf(last()); got != "log:* * * * * 1700000000000.0 True True" {
+		t.Errorf("scheduled logged %q", got)
+	}
+	if err := target.Tail(t.Context(), []byte(`[{"scriptName":"a","logs":[]}]`), nil); err != nil {
+		t.Error(err)
+	}
+	if got := logsOf(last()); got != "log:1 a []" {
+		t.Errorf("tail logged %q", got)
+	}
+
+	// A limit ends the event, and nothing but it.
+	limited := w.Entrypoint("", rpc.Value{}, Limits{CPU: 50 * time.Millisecond})
+	if _, err := limited.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://x/loop"}); err == nil || err.Error() != "Worker exceeded CPU time limit." {
+		t.Errorf("a loop ended with %v", err)
+	}
+	if got := last().Outcome; got != isolate.ExceededCPU {
+		t.Errorf("its outcome is %s", got)
+	}
+	if _, n := get(t, target, "http://x/n"); n != "10" {
+		t.Errorf("%s events: the isolate should have lived on", n)
+	}
+	last()
+
+	// Nobody waits for an answer any more.
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		cancel()
+	}()
+	if _, err := target.Fetch(ctx, &rpc.Request{Method: "GET", URL: "http://x/pair"}); err == nil {
+		t.Error("an answer came")
+	}
+	if got := logsOf(last()); got != "log:begin pair" {
+		t.Errorf("an event that was given up logged %q", got)
+	}
+}
+
+// The env of a dynamic worker is a value with what it was given.
+func TestPythonEnvironment(t *testing.T) {
+	s := newPythonService(t)
+	other := s.Worker(pythonScript("from workers import *\nclass Default(WorkerEntrypoint):\n    def hello(self, x): return 'hello ' + x\n"))
+	message, err := rpc.Encode(map[string]any{"text": "t", "list": []any{1}, "other": &rpc.Tagged{Tag: rpc.TagService, Content: int64(0)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := pythonScript(`
+from workers import *
+at_start = env.text
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(at_start + str(self.env["list"]) + await env.other.hello("x") + str("nothing" in env))
+`)
+	def.Parent = "parent"
+	def.Env = &rpc.Value{Message: message, Caps: []rpc.Capability{{Target: other.Entrypoint("", rpc.Value{}, Limits{})}}}
+	if _, body := get(t, entry(s, def), "http://x/"); body != "t[1]hello xFalse" {
+		t.Error(body)
+	}
+}
+
+// What workers share is the same in all of them, what is random is not.
+func TestPythonInstances(t *testing.T) {
+	s := newPythonService(t)
+	def := pythonScript(`
+from workers import *
+import random, uuid, os, time
+started = time.time()
+class Default(WorkerEntrypoint):
+    def fetch(self, request):
+        return Response(f"{started} {time.time() > 1e9} {random.random()} {uuid.uuid4()} {os.urandom(4).hex()}")
+`)
+	def.Request = true
+	target := entry(s, def)
+	seen := map[string]bool{}
+	for range 8 {
+		_, body := get(t, target, "http://x/")
+		parts := strings.Fields(body)
+		if len(parts) != 5 || parts[0] != "0.0" || parts[1] != "True" {
+			t.Fatal(body)
+		}
+		for _, random := range parts[2:] {
+			if seen[random] {
+				t.Errorf("%s came twice", random)
+			}
+			seen[random] = true
+		}
+	}
+}
+
+func BenchmarkPythonFetch(b *testing.B) {
+	const source = "from workers import *\nclass Default(WorkerEntrypoint):\n    async def fetch(self, request):\n        return Response('hello')\n"
+	for _, c := range []struct {
+		name  string
+		fresh bool
+	}{{"warm", false}, {"fresh", true}} {
+		b.Run(c.name, func(b *testing.B) {
+			s := newPythonService(b)
+			var cpu, wall time.Duration
+			var mu sync.Mutex
+			s.config.Traced = func(_ *Worker, t *Trace) {
+				mu.Lock()
+				cpu += t.CPU
+				wall += t.Wall
+				mu.Unlock()
+			}
+			def := pythonScript(source)
+			def.Request = c.fresh
+			target := entry(s, def)
+			for range 20 {
+				get(b, target, "http://x/")
+			}
+			cpu, wall = 0, 0
+			for b.Loop() {
+				get(b, target, "http://x/")
+			}
+			b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64(wall.Microseconds())/float64(b.N), "event-µs/op")
+		})
 	}
 }

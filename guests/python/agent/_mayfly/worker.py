@@ -4,6 +4,7 @@ Several events may be under way; each is known to the host by its number, and is
 over when it was answered and nothing that it began matters any more.
 """
 
+import _signal
 import asyncio
 import contextvars
 import gc
@@ -72,6 +73,7 @@ def serve(message, at):
     provide()
     worker_loop.begin()
     worker_loop.deliver, worker_loop.failed = dispatch, uncaught
+    _signal.signal(_signal.SIGINT, interrupt)
     host.evaluating = True
     try:
         with Ban():
@@ -255,8 +257,11 @@ def dispatch(message, at):
         event = under_way[id] = Event(id)
         context = contextvars.copy_context()
         context.run(current.set, event)
-        with worker_loop.inside():
-            event.task = tasks.Task(handle(event, kind, codec.Reader(message, at)), loop=worker_loop.worker, context=context, eager_start=True)
+        try:
+            with worker_loop.inside():
+                event.task = tasks.Task(handle(event, kind, codec.Reader(message, at)), loop=worker_loop.worker, context=context, eager_start=True)
+        except (KeyboardInterrupt, SystemExit):
+            pass  # the event has it
 
 
 async def handle(event, kind, r):
@@ -265,9 +270,22 @@ async def handle(event, kind, r):
     except asyncio.CancelledError as error:
         event.fail(error)  # unless nobody waits any more
     except BaseException as error:
-        event.fail(error)
+        if interrupted and isinstance(error, KeyboardInterrupt):
+            under_way.pop(event.id, None)  # the host ends it
+        else:
+            event.fail(error)
         if not isinstance(error, Exception):
             raise
+
+
+interrupted = False  # the host asks for the end of what runs
+
+
+def interrupt(number, frame):
+    """The handler of interrupts: an event has used up its processor time."""
+    global interrupted
+    interrupted = True
+    raise KeyboardInterrupt
 
 
 def abort(id, reason):
@@ -286,7 +304,9 @@ def abort(id, reason):
 def rest():
     """Ends a turn. Where nothing is under way, nothing will ever answer what still
     waits."""
+    global interrupted
     worker_loop.pump()
+    interrupted = False
     if under_way and not loop.pending and not net_operations.pending() and not stub.exported:
         for event in list(under_way.values()):
             if not event.answered:
