@@ -35,6 +35,7 @@ type devCommand struct {
 
 	cacheSettings `group:"Settings, as those of mayfly serve:"`
 	AllowPrivate  []string `group:"Settings, as those of mayfly serve:" help:"Networks that fetch may reach although they are private or local." placeholder:"CIDR" env:"MAYFLY_ALLOW_PRIVATE"`
+	Languages     []string `group:"Settings, as those of mayfly serve:" help:"Languages that loaders may ask for; default: all, if there is a loader." enum:"javascript,python" env:"MAYFLY_LANGUAGES"`
 	LogLevel      string   `group:"Settings, as those of mayfly serve:" help:"debug, info, warn or error." default:"warn" enum:"debug,info,warn,error" env:"MAYFLY_LOG_LEVEL"`
 }
 
@@ -70,7 +71,10 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	d := &development{command: cmd, dir: config.Dir, log: &devLog{style: style, w: c.err}, prepared: make(chan struct{})}
-	settings := &engineSettings{cacheSettings: cmd.cacheSettings, AllowPrivate: cmd.AllowPrivate, LogLevel: cmd.LogLevel, Languages: languagesOf(config)}
+	settings := &engineSettings{cacheSettings: cmd.cacheSettings, AllowPrivate: cmd.AllowPrivate, LogLevel: cmd.LogLevel, Languages: cmd.Languages}
+	if len(settings.Languages) == 0 {
+		settings.Languages = languagesOf(config)
+	}
 	data := dataSettings{Data: cmp.Or(cmd.Data, filepath.Join(config.Dir, ".mayfly"))}
 	if err := os.MkdirAll(data.Data, 0o700); err != nil {
 		return err
@@ -95,7 +99,7 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 		return err
 	}
 	defer bundler.Close()
-	d.service = worker.New(worker.Config{Executions: d.host.service, Bundler: bundler, Traced: d.log.traced, Watched: func(*worker.Worker) bool { return true }})
+	d.service = worker.New(worker.Config{Executions: d.host.service, Bundler: bundler, Logged: d.log.logged, Traced: d.log.traced, Watched: func(*worker.Worker) bool { return true }})
 	defer d.service.Close()
 	listener, err := cmd.listen(config)
 	if err != nil {

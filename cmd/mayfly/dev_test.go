@@ -301,3 +301,33 @@ func TestDev(t *testing.T) {
 	}
 	response.Body.Close()
 }
+
+// TestDevProjects serves the projects that use what only workers have.
+func TestDevProjects(t *testing.T) {
+	modules := installProjects(t, preparedCache(t))
+	for name, check := range map[string]func(d *devServer){
+		"codemode": func(d *devServer) {
+			d.want("/", 200, `{"result":42,"logs":["on the way"]}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			source, err := os.ReadFile(filepath.Join(projectsFolder, name, "index.ts"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for file, text := range map[string]string{
+				"index.ts":      string(source),
+				"wrangler.json": `{"name": "x", "main": "index.ts", "compatibility_date": "2026-11-01", "worker_loaders": [{"binding": "LOADER"}]}`,
+			} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+				t.Fatal(err)
+			}
+			check(startDev(t, dir, "--languages", "javascript"))
+		})
+	}
+}

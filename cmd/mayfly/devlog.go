@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
@@ -22,18 +23,29 @@ type devLog struct {
 
 var levelColours = map[string]string{"debug": colourFaint, "info": colourCyan, "warn": colourYellow, "error": colourRed}
 
-// traced prints an event: its messages, its errors, and what it was.
+// logged prints a message of the console as it comes.
+func (l *devLog) logged(w *worker.Worker, m *worker.TraceLog) {
+	var b strings.Builder
+	who := l.who(w)
+	for line := range strings.SplitSeq(strings.TrimSuffix(printable(m.Text), "\n"), "\n") {
+		fmt.Fprintf(&b, "%s%s\n", who, l.style.paint(levelColours[m.Level], line))
+	}
+	l.print(b.String())
+}
+
+// who names a worker that the project's own has made.
+func (l *devLog) who(w *worker.Worker) string {
+	def := w.Definition()
+	if def.Parent == "" {
+		return ""
+	}
+	return l.style.paint(colourFaint, "["+printable(cmp.Or(def.ID, def.Name))+"] ")
+}
+
+// traced prints an event: its errors, and what it was.
 func (l *devLog) traced(w *worker.Worker, t *worker.Trace) {
 	var b strings.Builder
-	who := ""
-	if t.Dynamic {
-		who = l.style.paint(colourFaint, "["+printable(t.Script+t.ID)+"] ")
-	}
-	for _, m := range t.Logs {
-		for line := range strings.SplitSeq(strings.TrimSuffix(printable(m.Text), "\n"), "\n") {
-			fmt.Fprintf(&b, "%s%s\n", who, l.style.paint(levelColours[m.Level], line))
-		}
-	}
+	who := l.who(w)
 	for _, e := range t.Exceptions {
 		stack := strings.TrimPrefix(printable(e.Stack), e.Name+": "+e.Message)
 		fmt.Fprintf(&b, "%s%s %s\n", who, l.style.paint(colourRed, "uncaught"), l.style.paint(colourBold, printable(e.Name+": "+e.Message)))
@@ -43,9 +55,6 @@ func (l *devLog) traced(w *worker.Worker, t *worker.Trace) {
 	}
 	if what := l.event(t); what != "" {
 		fmt.Fprintf(&b, "%s%s\n", who, what)
-	}
-	if t.Truncated {
-		fmt.Fprintln(&b, l.style.paint(colourFaint, "(more was logged)"))
 	}
 	l.print(b.String())
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,12 +27,24 @@ func preparedCache(t *testing.T) string {
 	if cache == "" {
 		cache = defaultCache()
 	}
+	preparing.Lock()
+	defer preparing.Unlock()
+	if prepared == cache {
+		return cache
+	}
 	var stderr bytes.Buffer
 	if code := execute(t.Context(), []string{"guests", "--cache", cache}, console{os.Stdin, io.Discard, &stderr}); code != 0 {
 		t.Fatalf("the guests could not be prepared:\n%s", &stderr)
 	}
+	prepared = cache
 	return cache
 }
+
+// prepared is the cache in which the guests are known to be.
+var (
+	preparing sync.Mutex
+	prepared  string
+)
 
 // TestScripts runs the command lines in testdata/script. Beside testscript's
 // own commands there are those of scriptCommands; $ADDRESS is free to listen on.

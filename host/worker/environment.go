@@ -152,6 +152,9 @@ func (in *instance) write(fd uint8, text []byte) {
 // note adds a message to the event of the turn; while modules are evaluated it
 // is nobody's.
 func (in *instance) note(l TraceLog) {
+	if logged := in.service.config.Logged; logged != nil {
+		logged(in.worker, &l)
+	}
 	e := in.turn()
 	if e == nil {
 		in.service.log.Debug("a worker says while it starts", "worker", in.worker.def.Name, "level", l.Level, "text", l.Text)

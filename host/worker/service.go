@@ -34,6 +34,9 @@ type Config struct {
 	// Bundler is what createWorker of @cloudflare/worker-bundler uses; nil: it is
 	// not offered.
 	Bundler Bundler
+	// Logged, if not nil, is called with each message as it comes, in the turn of
+	// the worker that waits for it.
+	Logged func(w *Worker, l *TraceLog)
 	// Traced, if not nil, is called with the trace of each event that has ended.
 	// It must not block, and not keep the trace's maps.
 	Traced func(w *Worker, t *Trace)
