@@ -1,5 +1,5 @@
 // The module cloudflare:workers.
-import { RpcPromise, RpcProperty, RpcStub, RpcTarget } from "mayfly:rpc";
+import { Fetcher as ServiceStub, RpcPromise, RpcProperty, RpcStub, RpcTarget } from "mayfly:rpc";
 import { currentEvent, waitUntil as waitFor } from "mayfly:worker";
 import { exportsOfWorker as exports } from "mayfly:worker-context";
 import { env } from "mayfly:worker-env";
@@ -13,5 +13,5 @@ function waitUntil(promise) {
   else waitFor(event, promise);
 }
 
-export { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };
-export default { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };
+export { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };
+export default { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };
