@@ -196,7 +196,7 @@ func (in *instance) startBody(e *event, o op.Op, id uint32, message []byte) {
 			if in.bindings != nil && in.bindings.OwnsUpload(handle) {
 				in.bindings.Start(o, id, message)
 			} else if s := in.upload(handle); s != nil {
-				in.writePipe(id, handle, s, r)
+				in.writePipe(id, s, r, func() { in.endUpload(handle) })
 			} else {
 				e.net().Start(o, id, message)
 			}
@@ -218,7 +218,7 @@ func (in *instance) startBody(e *event, o op.Op, id uint32, message []byte) {
 	case o == op.BodyRead && b.readable != nil:
 		in.readPipe(id, handle, b.readable)
 	case o == op.BodyWrite && b.writable != nil:
-		in.writePipe(id, handle, b.writable, r)
+		in.writePipe(id, b.writable, r, func() { in.dropBody(handle) })
 	case b.socket != nil:
 		in.startSocket(o, id, handle, b.socket, r)
 	case o == op.BodyWrite:
@@ -264,8 +264,8 @@ func encodeChunk(end uint8, chunk []byte) []byte {
 	return w.Message()
 }
 
-// writePipe is a body_write.
-func (in *instance) writePipe(id, handle uint32, p *pipe.Pipe, r *op.Reader) {
+// writePipe is a body_write; over is called with the last one.
+func (in *instance) writePipe(id uint32, p *pipe.Pipe, r *op.Reader, over func()) {
 	end, content := r.U8(), r.Bytes()
 	switch {
 	case r.Done() != nil:
@@ -278,19 +278,19 @@ func (in *instance) writePipe(id, handle uint32, p *pipe.Pipe, r *op.Reader) {
 		in.fail1(id, wireError("a body_write has %d bytes, at most %d are allowed", len(content), maxWrite))
 		return
 	case end == writeAbort:
-		in.dropBody(handle)
+		over()
 		p.End(brokenBy(content))
 		in.Settle(id, true, nil)
 		return
 	}
 	p.Write(append([]byte(nil), content...), func(err error) {
 		if err != nil {
-			in.dropBody(handle)
+			over()
 			in.fail1(id, wireError("the body is no longer wanted"))
 			return
 		}
 		if end == writeLast {
-			in.dropBody(handle)
+			over()
 			p.End(nil)
 		}
 		in.Settle(id, true, nil)

@@ -37,7 +37,8 @@ type event struct {
 	// gave out, that event; of others, the event itself.
 	context *event
 
-	answers chan outcome // capacity 1: the one answer
+	answers chan outcome  // capacity 1: the one answer
+	done    func(outcome) // is called with it in place of that; nil: somebody waits
 
 	// Under the instance's lock.
 	operations map[uint32]func()   // under way: how to stop each; nil: in the usual way
@@ -45,6 +46,7 @@ type event struct {
 	handles    map[uint32]struct{} // bodies, pipes, sockets
 	dynamics   map[uint32]struct{} // dynamic workers
 	calls      map[*event]struct{} // events whose context it is
+	uploads    []uint32            // operations whose bodies the guest writes
 	answered   bool
 	said       bool // that it is done
 	holds      int  // bodies that are passed on and not yet read
@@ -166,7 +168,11 @@ func (e *event) give(a outcome) bool {
 	}
 	e.answered = true
 	e.in.mu.Unlock()
-	e.answers <- a
+	if e.done != nil {
+		e.done(a)
+	} else {
+		e.answers <- a
+	}
 	return true
 }
 
@@ -245,6 +251,12 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 		delete(in.owners, id)
 	}
 	e.operations = nil
+	for _, id := range e.uploads {
+		if p := in.uploads[id]; p != nil {
+			delete(in.uploads, id)
+			defer p.End(errEventOver)
+		}
+	}
 	var targets []rpc.Target
 	for h := range e.held {
 		if s := in.stubs[h]; s != nil {

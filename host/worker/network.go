@@ -138,6 +138,7 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 			in.uploads = map[uint32]*pipe.Pipe{}
 		}
 		in.uploads[id] = request.Body.Stream
+		e.uploads = append(e.uploads, id)
 		in.mu.Unlock()
 		stop = func() {
 			cancel(errAborted)
@@ -156,6 +157,10 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 			return
 		}
 	}
+	if e.fetchNow(id, target, request, redirect) {
+		cancel(nil)
+		return
+	}
 	if !in.stopper(id, stop) {
 		cancel(nil)
 		request.Body.Discard()
@@ -164,12 +169,7 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 	}
 	go func() {
 		defer target.Release()
-		response, err := follow(ctx, target, request, redirect)
-		if kind == bodyStream {
-			in.mu.Lock()
-			delete(in.uploads, id)
-			in.mu.Unlock()
-		}
+		response, err := follow(ctx, target, request, redirect, nil)
 		if err != nil {
 			cancel(nil)
 			in.fail1(id, streamError(err))
@@ -180,6 +180,13 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 	}()
 }
 
+// endUpload forgets the body that a guest has written for an operation.
+func (in *instance) endUpload(id uint32) {
+	in.mu.Lock()
+	delete(in.uploads, id)
+	in.mu.Unlock()
+}
+
 // upload is the body that a guest writes for an operation of a stub.
 func (in *instance) upload(id uint32) *pipe.Pipe {
 	in.mu.Lock()
@@ -188,22 +195,21 @@ func (in *instance) upload(id uint32) *pipe.Pipe {
 }
 
 // follow has a target answer, and asks again where it redirects (Fetch,
-// HTTP-redirect fetch): the same target, whatever the host.
-func follow(ctx context.Context, target rpc.Target, r *rpc.Request, redirect uint8) (*rpc.Response, error) {
+// HTTP-redirect fetch): the same target, whatever the host. first is its answer
+// to the request, if that was asked already.
+func follow(ctx context.Context, target rpc.Target, r *rpc.Request, redirect uint8, first *rpc.Response) (*rpc.Response, error) {
 	for hops := 0; ; hops++ {
-		response, err := target.Fetch(ctx, r)
-		if err != nil || redirect == redirectManual {
-			return response, err
+		response := first
+		if first = nil; response == nil {
+			var err error
+			if response, err = target.Fetch(ctx, r); err != nil {
+				return nil, err
+			}
+		}
+		if redirect == redirectManual || !leadsOn(response) {
+			return response, nil
 		}
 		location := header(response.Header, "location")
-		switch response.Status {
-		case 301, 302, 303, 307, 308:
-		default:
-			return response, nil
-		}
-		if location == "" {
-			return response, nil
-		}
 		response.Body.Discard()
 		base, err := url.Parse(r.URL)
 		var next *url.URL
@@ -234,6 +240,15 @@ func follow(ctx context.Context, target rpc.Target, r *rpc.Request, redirect uin
 		again.Redirected = true
 		r = &again
 	}
+}
+
+// leadsOn says whether a response is a redirect.
+func leadsOn(r *rpc.Response) bool {
+	switch r.Status {
+	case 301, 302, 303, 307, 308:
+		return header(r.Header, "location") != ""
+	}
+	return false
 }
 
 func header(list []op.Pair, name string) string {

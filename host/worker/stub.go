@@ -405,6 +405,10 @@ func (e *event) callStub(id uint32, message []byte) {
 	}
 	caller := e.asking()
 	call := &rpc.Call{Get: get == 1, Path: path, Arguments: arguments, Caller: &caller}
+	if e.callNow(id, target, call) {
+		cancel(nil)
+		return
+	}
 	result := func(ctx context.Context) (rpc.Value, error) { return target.Call(ctx, call) }
 	if x, ok := target.(*export); ok {
 		result = x.start(call)

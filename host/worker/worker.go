@@ -254,15 +254,24 @@ func (t *Entrypoint) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, 
 		r.Body.Discard()
 		return nil, err
 	}
+	if err := t.ask(e, r); err != nil {
+		return nil, err
+	}
+	a, err := e.wait(ctx)
+	return a.response, err
+}
+
+// ask gives an event its request.
+func (t *Entrypoint) ask(e *event, r *rpc.Request) error {
 	if t.worker.service.watched(t.worker) {
 		e.trace.Event = fetchTrace(r)
 	} else {
 		e.trace.Event = &FetchTrace{}
 	}
 	w := op.NewWriter(make([]byte, 0, 512+len(r.Body.Bytes)))
-	if err = t.writeTo(e, w); err != nil {
+	if err := t.writeTo(e, w); err != nil {
 		e.finish("", err)
-		return nil, err
+		return err
 	}
 	w.Str(r.Method)
 	w.Str(r.URL)
@@ -273,7 +282,7 @@ func (t *Entrypoint) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, 
 		handle, err := e.in.addBody(e, bodyHandle{readable: r.Body.Stream})
 		if err != nil {
 			e.finish("", err)
-			return nil, err
+			return err
 		}
 		w.U8(bodyStream)
 		w.Bytes(nil)
@@ -288,8 +297,7 @@ func (t *Entrypoint) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, 
 		w.U32(0)
 	}
 	e.deliver(dispatchFetch, w.Message())
-	a, err := e.wait(ctx)
-	return a.response, err
+	return nil
 }
 
 // fetchTrace is a request as traces have it.
