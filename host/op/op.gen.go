@@ -199,9 +199,9 @@ const (
 	//	in:  u32 event, value
 	//	out: nothing
 	Answer Op = 43
-	// EventFail: an error that nobody caught in a dispatched event; from its handler it is the answer.
+	// EventFail: an error that nobody caught in a dispatched event; from its handler it is the answer. The code ERR_INTERRUPTED says that it was interrupted: nothing more of it runs.
 	//
-	//	in:  u32 event (0: that of the turn), u8 origin (0 its handler, 1 uncaught, 2 unhandled rejection), error
+	//	in:  u32 event (0: that of the turn), u8 origin (0 its handler, 1 uncaught, 2 unhandled rejection; 128 is added where it has called passThroughOnException), error
 	//	out: nothing
 	EventFail Op = 44
 	// EventDone: a dispatched event is over: it was answered, what it waits for has settled, and nobody holds a stub of what it gave out.

@@ -163,15 +163,25 @@ func (in *instance) note(l TraceLog) {
 	e.trace.log(l, &e.logged)
 }
 
+// passThrough is added to the origin of a failure where the event has called
+// ctx.passThroughOnException(): there is nothing that it could pass through to.
+const passThrough = 128
+
+// interrupted is the code of the failure of an event that was interrupted.
+const interrupted = "ERR_INTERRUPTED"
+
 // failed is the operation event_fail.
 func (in *instance) failed(r *op.Reader) error {
-	id, origin := r.U32(), r.U8()
+	id, origin := r.U32(), r.U8()&^passThrough
 	record, err := op.ReadError(r)
 	if err == nil {
 		err = r.Done()
 	}
 	if err != nil {
 		return err
+	}
+	if record.Code == interrupted && origin == 0 {
+		return nil // Exceeded says why
 	}
 	if id == 0 {
 		id = in.iso.Turn()

@@ -21,6 +21,7 @@
  *     parseFormData(bytes, type) → FormData   throws a TypeError; type is the
  *                                         serialized MIME type, maybe ""
  *     isSignal(v), followSignal(signal or undefined) → AbortSignal that follows it
+ *     isSocket(v)                         a WebSocket
  *   })
  *
  * bytes are Uint8Arrays. Hooks are called without a receiver. What fetch() needs:
@@ -58,12 +59,14 @@ enum {
     HOOK_PARSE_FORM_DATA,
     HOOK_IS_SIGNAL,
     HOOK_FOLLOW_SIGNAL,
+    HOOK_IS_SOCKET,
     HOOK_COUNT
 };
 
 static const char *const body_hook_names[HOOK_COUNT] = {
     "isStream", "isDisturbed", "isLocked",   "streamFrom", "readAll",        "readHandle",    "tee",      "proxy",
     "isBlob",   "blobParts",   "makeBlob",   "isFormData", "encodeFormData", "parseFormData", "isSignal", "followSignal",
+    "isSocket",
 };
 
 static struct {
@@ -77,6 +80,7 @@ static struct {
     JSAtom headers;
     JSAtom status;
     JSAtom status_text;
+    JSAtom web_socket;
 } bodies;
 
 static JSValue body_hook(JSContext *ctx, int hook, int argc, JSValueConst *argv)
@@ -551,7 +555,7 @@ static JSValue body_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, J
 static void body_release(JSContext *ctx)
 {
     JSString *const strings[] = { bodies.text_type, bodies.params_type, bodies.json_type, bodies.content_type };
-    const JSAtom atoms[] = { bodies.bytes, bodies.type, bodies.headers, bodies.status, bodies.status_text };
+    const JSAtom atoms[] = { bodies.bytes, bodies.type, bodies.headers, bodies.status, bodies.status_text, bodies.web_socket };
     for (size_t i = 0; i < countof(strings); i++)
         js_free_string(ctx->rt, strings[i]);
     for (size_t i = 0; i < countof(atoms); i++)
@@ -577,8 +581,9 @@ static int body_init(JSContext *ctx, JSValueConst global, JSValueConst native)
     bodies.headers = JS_NewAtom(ctx, "headers");
     bodies.status = JS_NewAtom(ctx, "status");
     bodies.status_text = JS_NewAtom(ctx, "statusText");
+    bodies.web_socket = JS_NewAtom(ctx, "webSocket");
     if (!bodies.text_type || !bodies.params_type || !bodies.json_type || !bodies.content_type || !bodies.bytes ||
-        !bodies.type || !bodies.headers || !bodies.status || !bodies.status_text)
+        !bodies.type || !bodies.headers || !bodies.status || !bodies.status_text || !bodies.web_socket)
         return -1;
     if (response_init(ctx, global) || request_init(ctx, global))
         return -1;

@@ -48,8 +48,11 @@ static bool cell_interrupted(JSContext *ctx)
     if (!door.interrupted)
         return false;
     door.interrupted = 0;
-    if (run.phase == RUN_SERVING)
-        return true; /* the host knows which event it was */
+    if (run.phase == RUN_SERVING) {
+        guest.stopped = true;
+        guest.context->interrupt_counter = 1;
+        return true;
+    }
     if (!run.cell || cell.stopped)
         return false;
     cell.stopped = true;

@@ -64,7 +64,10 @@ HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *me
     if (run.phase == RUN_IDLE)
         return STATUS_MALFORMED;
     context_clear(ctx);
-    cell_interrupted(ctx);
+    if (run.phase == RUN_SERVING)
+        serve_begin();
+    else
+        cell_interrupted(ctx);
     Operation *o = run.phase == RUN_ENDED ? NULL : operation_find(id);
     if (o)
         guest.event = o->event;

@@ -214,6 +214,8 @@ static void write_error(Writer *w, JSContext *ctx, JSValueConst thrown, int dept
 
 /* Begins the message about an error that nobody caught; answers the operation.
  * A worker that serves has events of its own: the error is that of the turn. */
+#define ORIGIN_PASS_THROUGH 128 /* added: the event called ctx.passThroughOnException */
+
 static uint32_t failure_begin(Writer *w, int origin)
 {
     bool serving = is_serving();
@@ -227,8 +229,10 @@ static uint32_t failure_begin(Writer *w, int origin)
 static void report_failure(JSContext *ctx, int origin, JSValueConst thrown)
 {
     bool exhausted = is_out_of_memory(ctx, thrown);
-    if (exhausted)
+    if (exhausted) {
         heap_open_reserve();
+        guest.spent = true;
+    }
     uint8_t buffer[2048];
     Writer w;
     writer_init(&w, buffer, sizeof buffer);

@@ -92,7 +92,7 @@ static void run_end(JSContext *ctx)
  * take it (process.on, addEventListener), else it ends the event. */
 static void uncaught(JSContext *ctx, int origin, JSValueConst thrown, JSValueConst promise)
 {
-    if (run.phase == RUN_ENDED)
+    if (run.phase == RUN_ENDED || guest.stopped)
         return;
     JSValue hook = is_out_of_memory(ctx, thrown) ? JS_UNDEFINED : js_dup(guest.hooks[ON_UNCAUGHT]);
     if (!JS_IsUndefined(hook)) {
@@ -124,10 +124,13 @@ static void uncaught_exception(JSContext *ctx)
     JS_FreeValue(ctx, thrown);
 }
 
+/* Nothing more may run in this turn. */
+static bool turn_is_over(void) { return run.phase == RUN_ENDED || guest.stopped; }
+
 /* Runs what process.nextTick has put before the other jobs. */
 static void pump_ticks(JSContext *ctx)
 {
-    while (guest.ticks && run.phase != RUN_ENDED) {
+    while (guest.ticks && !turn_is_over()) {
         guest.ticks--;
         JSValue v = JS_Call(ctx, guest.hooks[ON_TICK], JS_UNDEFINED, 0, NULL);
         if (JS_IsException(v))
@@ -146,19 +149,19 @@ static void pump(JSContext *ctx)
     context_clear(ctx);
     do {
         pump_ticks(ctx);
-        while (run.phase != RUN_ENDED && (result = JS_ExecutePendingJob(rt, &job_context)) != 0) {
+        while (!turn_is_over() && (result = JS_ExecutePendingJob(rt, &job_context)) != 0) {
             if (result < 0)
                 uncaught_exception(ctx);
             context_clear(ctx); /* a job that entered one without leaving it */
         }
-    } while (guest.ticks && run.phase != RUN_ENDED);
+    } while (guest.ticks && !turn_is_over());
 }
 
 /* Reports the oldest rejection that nobody has handled. False if there is
  * none. */
 static bool report_rejection(JSContext *ctx)
 {
-    if (run.phase == RUN_ENDED || rejections.count == 0)
+    if (turn_is_over() || rejections.count == 0)
         return false;
     Rejection r = rejections.list[0];
     rejections.count--;

@@ -16,7 +16,7 @@
 /* What the bootstrap wants to be called for; see native.h. */
 typedef enum EventHook {
     ON_START, ON_INVOKE, ON_CELL, ON_INSPECT, ON_RESULT, ON_UNCAUGHT, ON_DOM_EXCEPTION, ON_BEFORE_EXIT, ON_EXIT,
-    ON_COMMONJS, ON_TICK, ON_WASM_MODULE, ON_SERVE, ON_DISPATCH,
+    ON_COMMONJS, ON_TICK, ON_WASM_MODULE, ON_SERVE, ON_DISPATCH, ON_FETCH, ON_IDLE,
     EVENT_HOOKS
 } EventHook;
 
@@ -34,6 +34,9 @@ static struct Guest {
     bool end_watched;  /* the hooks of the end are wanted, whatever that says */
     JSAtom atom_input, atom_events_count;
     uint32_t event;   /* of a worker: whose turn it is; 0 is nobody's */
+    uint32_t events;  /* of a worker: how many are under way */
+    bool stopped;     /* of a worker: nothing more of this turn's event runs */
+    bool spent;       /* of a worker: memory is out, and with it the life */
     JSValue prepared; /* the function that the event prepare found, or undefined */
 } guest;
 

@@ -40,7 +40,9 @@ static int interrupt_handler(JSRuntime *rt, void *opaque)
     }
     guest.context->interrupt_counter = interrupt_polls();
     env_yield();
-    return memory_exhausted || cell_interrupted(guest.context); /* can't be caught */
+    if (guest.stopped)
+        guest.context->interrupt_counter = 1; /* a promise's executor was stopped, but not who made it */
+    return memory_exhausted || guest.stopped || cell_interrupted(guest.context); /* can't be caught */
 }
 
 /* From now on code runs of which a function may be so long. */

@@ -33,7 +33,9 @@ typedef struct Request {
     uint8_t redirect;
     uint8_t policy;
     bool keepalive;
-    ByteStore *cf;      /* that has request.cf, as JSON; NULL: there is none */
+    bool incoming;      /* it came to a worker: it has a cf */
+    JSValue cf;         /* as Workers have it; undefined until it is asked for, if it is in source */
+    ByteStore *source;  /* that has cf as JSON; NULL: there is none */
     uint32_t cf_at;
     uint32_t cf_length;
 } Request;
@@ -55,12 +57,14 @@ enum {
     MEMBER_REFERRER_POLICY,
     MEMBER_SIGNAL,
     MEMBER_WINDOW,
+    MEMBER_CF, /* of Workers */
     MEMBER_COUNT
 };
 
 static const char *const request_member_names[MEMBER_COUNT] = {
     "body",   "cache", "credentials", "duplex",   "headers",  "integrity",      "keepalive", "method",
     "mode",   "priority", "redirect", "referrer", "referrerPolicy", "signal",   "window",
+    "cf",
 };
 
 static JSAtom request_members[MEMBER_COUNT];
@@ -79,11 +83,12 @@ static void request_finalizer(JSRuntime *rt, JSValueConst v)
     if (!r)
         return;
     message_clear(rt, &r->message);
-    byte_store_free(rt, r->cf);
+    byte_store_free(rt, r->source);
     JSString **const strings[] = { &r->url, &r->method, &r->referrer, &r->integrity };
     request_free_strings(rt, strings, countof(strings));
     JS_FreeValueRT(rt, r->followed);
     JS_FreeValueRT(rt, r->signal);
+    JS_FreeValueRT(rt, r->cf);
     js_free_rt(rt, r);
 }
 
@@ -95,6 +100,7 @@ static void request_mark(JSRuntime *rt, JSValueConst v, JS_MarkFunc *mark)
     message_mark(rt, &r->message, mark);
     JS_MarkValue(rt, r->followed, mark);
     JS_MarkValue(rt, r->signal, mark);
+    JS_MarkValue(rt, r->cf, mark);
 }
 
 static JSValue request_create(JSContext *ctx, JSValueConst new_target, Request **out)
@@ -107,7 +113,7 @@ static JSValue request_create(JSContext *ctx, JSValueConst new_target, Request *
         JS_FreeValue(ctx, o);
         return JS_EXCEPTION;
     }
-    *r = (Request){ .message = MESSAGE_EMPTY, .followed = JS_UNDEFINED, .signal = JS_UNDEFINED };
+    *r = (Request){ .message = MESSAGE_EMPTY, .followed = JS_UNDEFINED, .signal = JS_UNDEFINED, .cf = JS_UNDEFINED };
     JS_SetOpaque(o, r);
     *out = r;
     return o;
@@ -123,6 +129,7 @@ typedef struct RequestInit {
     JSString *method;
     JSString *referrer;
     JSValue signal; /* null: none is wanted */
+    JSValue cf;
     uint8_t cache;
     uint8_t credentials;
     uint8_t mode;
@@ -136,6 +143,7 @@ static void request_init_clear(JSContext *ctx, RequestInit *init)
 {
     JS_FreeValue(ctx, init->body.value);
     JS_FreeValue(ctx, init->signal);
+    JS_FreeValue(ctx, init->cf);
     pair_list_clear(ctx->rt, &init->headers);
     JSString **const strings[] = { &init->integrity, &init->method, &init->referrer };
     request_free_strings(ctx->rt, strings, countof(strings));
@@ -195,6 +203,9 @@ static int request_init_member(JSContext *ctx, RequestInit *init, int member, JS
             init->signal = js_dup(v);
         return is_signal > 0 ? 0 : -1;
     }
+    case MEMBER_CF:
+        init->cf = js_dup(v);
+        return 0;
     default:
         init->window = !JS_IsNull(v);
         return 0;
@@ -203,7 +214,7 @@ static int request_init_member(JSContext *ctx, RequestInit *init, int member, JS
 
 static int request_init_convert(JSContext *ctx, JSValueConst v, RequestInit *init)
 {
-    *init = (RequestInit){ .body = { INIT_NULL, JS_UNDEFINED }, .signal = JS_UNDEFINED };
+    *init = (RequestInit){ .body = { INIT_NULL, JS_UNDEFINED }, .signal = JS_UNDEFINED, .cf = JS_UNDEFINED };
     int given = idl_dictionary(ctx, v, "init");
     if (given <= 0)
         return given;
@@ -356,6 +367,14 @@ static int request_apply(JSContext *ctx, Request *r, RequestInit *init)
         JS_ThrowTypeError(ctx, "the mode no-cors allows only GET, HEAD and POST");
         return -1;
     }
+    if (init->given & 1u << MEMBER_CF) {
+        JSValue old = r->cf;
+        r->cf = js_dup(init->cf);
+        JS_FreeValue(ctx, old);
+        byte_store_free(ctx->rt, r->source);
+        r->source = NULL;
+        r->incoming = false;
+    }
     if (init->given & 1u << MEMBER_SIGNAL) {
         JSValue old = r->followed;
         r->followed = JS_IsNull(init->signal) ? JS_UNDEFINED : js_dup(init->signal);
@@ -383,7 +402,7 @@ static int request_apply_body(JSContext *ctx, Request *r, RequestInit *init, Req
         JSString *type;
         if (body_extract(ctx, &init->body, &r->message.body, &type) || message_default_type(ctx, &r->message, type))
             return -1;
-        if (streams && !(init->given & 1u << MEMBER_DUPLEX)) {
+        if (streams && !(init->given & 1u << MEMBER_DUPLEX) && !is_serving()) { /* Workers don't ask for it */
             JS_ThrowTypeError(ctx, "duplex: \"half\" must be given with a stream for a body");
             return -1;
         }
@@ -414,6 +433,14 @@ static void request_inherit(Request *r, const Request *from)
     r->redirect = from->redirect;
     r->policy = from->policy;
     r->keepalive = from->keepalive;
+    r->incoming = from->incoming;
+    r->cf = js_dup(from->cf);
+    if (from->source) {
+        r->source = from->source;
+        r->source->references++;
+        r->cf_at = from->cf_at;
+        r->cf_length = from->cf_length;
+    }
 }
 
 static int request_fill(JSContext *ctx, Request *r, JSString *url, Request *from, RequestInit *init)
@@ -496,6 +523,7 @@ enum {
     REQUEST_NAVIGATION,
     REQUEST_SIGNAL,
     REQUEST_DUPLEX,
+    REQUEST_CF,
 };
 
 static JSValue request_signal(JSContext *ctx, Request *r)
@@ -512,6 +540,31 @@ static JSValue request_signal(JSContext *ctx, Request *r)
             JS_FreeValue(ctx, signal); /* the hook asked for it too */
     }
     return js_dup(r->signal);
+}
+
+/* What the host told of a request that came to a worker, as an object. */
+static JSValue request_cf(JSContext *ctx, Request *r)
+{
+    if (!JS_IsUndefined(r->cf) || !r->incoming)
+        return js_dup(r->cf);
+    JSValue v;
+    if (r->source) {
+        char *json = js_malloc(ctx, (size_t)r->cf_length + 1); /* QuickJS wants a NUL behind it */
+        if (!json)
+            return JS_EXCEPTION;
+        memcpy(json, r->source->bytes + r->cf_at, r->cf_length);
+        json[r->cf_length] = 0;
+        v = JS_ParseJSON(ctx, json, r->cf_length, "cf");
+        js_free(ctx, json);
+    } else {
+        v = JS_NewObject(ctx);
+    }
+    if (JS_IsException(v))
+        return v;
+    byte_store_free(ctx->rt, r->source);
+    r->source = NULL;
+    r->cf = js_dup(v);
+    return v;
 }
 
 static JSValue request_get(JSContext *ctx, JSValueConst this_val, int magic)
@@ -544,6 +597,8 @@ static JSValue request_get(JSContext *ctx, JSValueConst this_val, int magic)
         return JS_FALSE;
     case REQUEST_SIGNAL:
         return request_signal(ctx, r);
+    case REQUEST_CF:
+        return request_cf(ctx, r);
     case REQUEST_DUPLEX:
         return JS_NewAtomString(ctx, "half");
     default:
@@ -567,6 +622,7 @@ static const JSCFunctionListEntry request_prototype[] = {
     IDL_GETTER_MAGIC("isHistoryNavigation", request_get, REQUEST_NAVIGATION),
     IDL_GETTER_MAGIC("signal", request_get, REQUEST_SIGNAL),
     IDL_GETTER_MAGIC("duplex", request_get, REQUEST_DUPLEX),
+    IDL_GETTER_MAGIC("cf", request_get, REQUEST_CF),
     IDL_METHOD("clone", 0, request_clone),
     MESSAGE_MEMBERS(MESSAGE_REQUEST),
     IDL_TAG("Request"),

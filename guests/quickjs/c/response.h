@@ -10,6 +10,7 @@ typedef struct Response {
     Message message; /* must be first */
     JSString *status_text; /* NULL: empty, as are the others */
     JSString *url;         /* without a fragment */
+    JSValue socket;        /* as Workers have it: a WebSocket, or undefined */
     uint16_t status;
     uint8_t type;
     bool redirected;
@@ -21,6 +22,7 @@ static void response_finalizer(JSRuntime *rt, JSValueConst v)
     if (!r)
         return;
     message_clear(rt, &r->message);
+    JS_FreeValueRT(rt, r->socket);
     if (r->status_text)
         js_free_string(rt, r->status_text);
     if (r->url)
@@ -31,8 +33,10 @@ static void response_finalizer(JSRuntime *rt, JSValueConst v)
 static void response_mark(JSRuntime *rt, JSValueConst v, JS_MarkFunc *mark)
 {
     Response *r = JS_GetOpaque(v, response_class);
-    if (r)
-        message_mark(rt, &r->message, mark);
+    if (!r)
+        return;
+    message_mark(rt, &r->message, mark);
+    JS_MarkValue(rt, r->socket, mark);
 }
 
 static JSValue response_create(JSContext *ctx, JSValueConst new_target, Response **out)
@@ -45,7 +49,7 @@ static JSValue response_create(JSContext *ctx, JSValueConst new_target, Response
         JS_FreeValue(ctx, o);
         return JS_EXCEPTION;
     }
-    *r = (Response){ .message = MESSAGE_EMPTY, .status = 200 };
+    *r = (Response){ .message = MESSAGE_EMPTY, .socket = JS_UNDEFINED, .status = 200 };
     JS_SetOpaque(o, r);
     *out = r;
     return o;
@@ -55,19 +59,21 @@ static JSValue response_create(JSContext *ctx, JSValueConst new_target, Response
 typedef struct ResponseInit {
     PairList headers;
     JSString *status_text;
+    JSValue socket;
     uint16_t status;
 } ResponseInit;
 
 static void response_init_clear(JSRuntime *rt, ResponseInit *init)
 {
     pair_list_clear(rt, &init->headers);
+    JS_FreeValueRT(rt, init->socket);
     if (init->status_text)
         js_free_string(rt, init->status_text);
 }
 
 static int response_init_convert(JSContext *ctx, JSValueConst v, ResponseInit *init)
 {
-    *init = (ResponseInit){ .status = 200 };
+    *init = (ResponseInit){ .socket = JS_UNDEFINED, .status = 200 };
     int given = idl_dictionary(ctx, v, "init");
     if (given <= 0)
         return given;
@@ -88,7 +94,17 @@ static int response_init_convert(JSContext *ctx, JSValueConst v, ResponseInit *i
         found = init->status_text ? 0 : -1;
         JS_FreeValue(ctx, member);
     }
-    return found;
+    if (found == 0)
+        found = init_member(ctx, v, bodies.web_socket, &member);
+    if (found > 0) {
+        found = JS_IsNull(member) ? 0 : body_ask(ctx, HOOK_IS_SOCKET, member);
+        if (found > 0)
+            init->socket = js_dup(member);
+        else if (found == 0 && !JS_IsNull(member))
+            found = (JS_ThrowTypeError(ctx, "webSocket is not a WebSocket"), -1);
+        JS_FreeValue(ctx, member);
+    }
+    return found < 0 ? -1 : 0;
 }
 
 static bool is_reason_phrase(JSString *s)
@@ -109,7 +125,9 @@ static bool is_null_body_status(uint32_t status)
 static int response_initialize(JSContext *ctx, Response *r, ResponseInit *init, Body *body, JSString *type)
 {
     int result = -1;
-    if (init->status < 200 || init->status > 599) {
+    if (!JS_IsUndefined(init->socket) && init->status != 101) {
+        JS_ThrowRangeError(ctx, "Responses with a WebSocket must have status code 101.");
+    } else if (JS_IsUndefined(init->socket) && (init->status < 200 || init->status > 599)) {
         JS_ThrowRangeError(ctx, "the status must be from 200 to 599");
     } else if (init->status_text && !is_reason_phrase(init->status_text)) {
         JS_ThrowTypeError(ctx, "invalid statusText");
@@ -117,6 +135,14 @@ static int response_initialize(JSContext *ctx, Response *r, ResponseInit *init, 
         r->status = init->status;
         r->status_text = init->status_text;
         init->status_text = NULL;
+        r->socket = init->socket;
+        init->socket = JS_UNDEFINED;
+        if (is_serving() && body->kind == BODY_TEXT && body->u.text->len == 0 && is_null_body_status(r->status)) {
+            body_clear(ctx->rt, body); /* Workers take it for none */
+            if (type)
+                js_free_string(ctx->rt, type);
+            type = NULL;
+        }
         if (body->kind != BODY_NULL && is_null_body_status(r->status))
             JS_ThrowTypeError(ctx, "a response of status %d has no body", r->status);
         else
@@ -257,6 +283,8 @@ static JSValue response_clone(JSContext *ctx, JSValueConst this_val, int argc, J
     Response *r = JS_GetOpaque2(ctx, this_val, response_class), *copy;
     if (!r || body_require_usable(ctx, &r->message.body))
         return JS_EXCEPTION;
+    if (!JS_IsUndefined(r->socket))
+        return JS_ThrowTypeError(ctx, "Cannot clone a response to a WebSocket handshake.");
     JSValue o = response_create(ctx, JS_UNDEFINED, &copy);
     if (JS_IsException(o))
         return o;

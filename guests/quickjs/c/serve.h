@@ -4,17 +4,95 @@
  * ends is the bootstrap's to know (js/worker.js): it is called by
  *
  *   serve(namespace)                 once, when the main module is evaluated
- *   dispatch(event, kind, message)   for every event; message is a Uint8Array
+ *   fetch(event, request, entrypoint, props)   a fetch; entrypoint is undefined for
+ *                                    the default one, props the bytes of a value,
+ *                                    or undefined
+ *   dispatch(event, kind, message)   for every other event; message is a
+ *                                    Uint8Array, or undefined if there is none
+ *   idle()                           events are under way, and no operations
+ *
+ * It counts events by native.eventDone and native.endEvent.
  */
 #ifndef SERVE_H
 #define SERVE_H
 
-/* Runs all there is to run after something was delivered. */
-static int serve_turn(JSContext *ctx)
+/* Kinds of dispatched events that are told here by name. */
+enum { DISPATCH_FETCH = 1, DISPATCH_TAIL = 4, DISPATCH_END = 7 };
+
+/* Makes the Request of a dispatched fetch; see worker_http.h. */
+static JSValue worker_request(JSContext *ctx, Reader *r);
+
+/* A turn begins. An interrupt that nobody has noticed was for the one before. */
+static void serve_begin(void)
+{
+    if (door.interrupted)
+        door.interrupted = 0;
+    guest.stopped = false;
+}
+
+static void serve_call(JSContext *ctx, EventHook hook, int argc, JSValueConst *argv)
+{
+    JSValue f = js_dup(guest.hooks[hook]);
+    JSValue v = JS_Call(ctx, f, JS_UNDEFINED, argc, argv);
+    JS_FreeValue(ctx, f);
+    if (JS_IsException(v))
+        uncaught_exception(ctx);
+    JS_FreeValue(ctx, v);
+}
+
+/* Runs jobs and reports rejections. */
+static void serve_pump(JSContext *ctx)
 {
     do
         pump(ctx);
     while (report_rejection(ctx));
+}
+
+/* Ends the event of the turn, which was interrupted: nothing of it goes on.
+ * Jobs belong to the turn in which they were made, and so to the event. */
+static void serve_stop(JSContext *ctx)
+{
+    static const char code[] = "ERR_INTERRUPTED", message[] = "the event was interrupted";
+    uint8_t buffer[128];
+    Writer w;
+    drop_exception(ctx);
+    cell_drop_jobs(ctx);
+    while (rejections.count) {
+        Rejection r = rejections.list[--rejections.count];
+        JS_FreeValue(ctx, r.promise);
+        JS_FreeValue(ctx, r.reason);
+    }
+    guest.ticks = 0;
+    guest.stopped = false;
+    writer_init(&w, buffer, sizeof buffer);
+    writer_u32(&w, guest.event);
+    writer_u8(&w, ORIGIN_EVENT);
+    writer_cstring(&w, "Error");
+    writer_cstring(&w, code);
+    writer_cstring(&w, message);
+    writer_cstring(&w, "");
+    writer_u8(&w, 0);
+    env_call(OP_EVENT_FAIL, w.bytes, w.length, NULL, 0);
+    JSValueConst args[3] = {JS_NewUint32(ctx, guest.event), JS_NewInt32(ctx, DISPATCH_END), JS_UNDEFINED};
+    serve_call(ctx, ON_DISPATCH, 3, args);
+}
+
+/* Runs all there is to run after something was delivered. */
+static int serve_turn(JSContext *ctx)
+{
+    serve_pump(ctx);
+    while (guest.stopped) {
+        serve_stop(ctx);
+        serve_pump(ctx);
+    }
+    if (memory_exhausted || guest.spent)
+        return STATUS_NO_MEMORY;
+    if (operations.counted)
+        return STATUS_PENDING;
+    if (guest.events) {
+        serve_call(ctx, ON_IDLE, 0, NULL);
+        serve_pump(ctx);
+    }
     return operations.counted ? STATUS_PENDING : STATUS_DONE;
 }
 
@@ -130,6 +208,35 @@ static int event_serve(JSContext *ctx, Reader *r)
     return serve_advance(ctx);
 }
 
+/* Delivers a fetch: the rest of its message is behind r. */
+static void dispatch_fetch(JSContext *ctx, uint32_t event, const uint8_t *message, uint32_t length)
+{
+    Reader r;
+    uint32_t n;
+    reader_init(&r, message, length);
+    const char *name = (const char *)reader_bytes(&r, &n);
+    const uint8_t *props = r.at;
+    uint32_t value, capabilities;
+    reader_bytes(&r, &value);
+    capabilities = reader_u32(&r);
+    reader_raw(&r, (size_t)capabilities * 5);
+    JSValue args[4] = {JS_NewUint32(ctx, event), JS_UNDEFINED, JS_UNDEFINED, JS_UNDEFINED};
+    bool made = true;
+    if (!r.failed && n && !(n == 7 && memcmp(name, "default", 7) == 0))
+        args[2] = JS_NewStringLen(ctx, name, n);
+    if (!r.failed && (value || capabilities))
+        args[3] = JS_NewUint8ArrayCopy(ctx, props, (size_t)(r.at - props));
+    args[1] = worker_request(ctx, &r);
+    for (int i = 1; i < 4; i++)
+        made = made && !JS_IsException(args[i]);
+    if (made)
+        serve_call(ctx, ON_FETCH, 4, vc(args));
+    else
+        uncaught_exception(ctx);
+    for (int i = 1; i < 4; i++)
+        JS_FreeValue(ctx, args[i]);
+}
+
 static int event_dispatch(JSContext *ctx, Reader *r)
 {
     uint32_t event = reader_u32(r);
@@ -138,15 +245,19 @@ static int event_dispatch(JSContext *ctx, Reader *r)
     const uint8_t *message = reader_bytes(r, &length);
     if (r->failed)
         return STATUS_MALFORMED;
+    serve_begin();
     guest.event = event;
+    guest.events += kind <= DISPATCH_TAIL;
+    if (kind == DISPATCH_FETCH) {
+        dispatch_fetch(ctx, event, message, length);
+        return serve_turn(ctx);
+    }
     JSValue args[3] = {JS_NewUint32(ctx, event), JS_NewInt32(ctx, kind), JS_NewUint8ArrayCopy(ctx, message, length)};
-    JSValue hook = js_dup(guest.hooks[ON_DISPATCH]);
-    JSValue v = JS_IsException(args[2]) ? JS_EXCEPTION : JS_Call(ctx, hook, JS_UNDEFINED, 3, vc(args));
-    JS_FreeValue(ctx, hook);
-    JS_FreeValue(ctx, args[2]);
-    if (JS_IsException(v))
+    if (JS_IsException(args[2]))
         uncaught_exception(ctx);
-    JS_FreeValue(ctx, v);
+    else
+        serve_call(ctx, ON_DISPATCH, 3, vc(args));
+    JS_FreeValue(ctx, args[2]);
     return serve_turn(ctx);
 }
 
@@ -167,27 +278,25 @@ static JSValue native_enter_event(JSContext *ctx, JSValueConst this_val, int arg
     return JS_UNDEFINED;
 }
 
-/* Tells the host of an error of an event: failEvent(event, origin, error). */
+/* Tells the host of an error of an event: failEvent(event, origin, error). The
+ * origin may have ORIGIN_PASS_THROUGH. */
 static JSValue native_fail_event(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
-    uint32_t event;
+    uint32_t event, turn = guest.event;
     int32_t origin;
     if (JS_ToUint32(ctx, &event, argv[0]) || JS_ToInt32(ctx, &origin, argv[1]))
         return JS_EXCEPTION;
-    uint32_t current = guest.event;
     guest.event = event;
     report_failure(ctx, origin, argv[2]);
-    guest.event = current;
+    guest.event = turn;
     return JS_UNDEFINED;
 }
 
-/* Drops what an event has under way: endOperations(event). */
-static JSValue native_end_operations(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+/* Drops what an event has under way. The host does so by itself. */
+static void end_event(JSContext *ctx, uint32_t event)
 {
-    uint32_t event;
-    if (JS_ToUint32(ctx, &event, argv[0]))
-        return JS_EXCEPTION;
-    for (int32_t i = 0; i < operations.size; i++) {
+    guest.events -= guest.events != 0;
+    for (int32_t i = 0; i < operations.size && operations.live; i++) {
         Operation *o = &operations.table[i];
         if (!o->live || o->event != event)
             continue;
@@ -196,12 +305,27 @@ static JSValue native_end_operations(JSContext *ctx, JSValueConst this_val, int 
         JS_FreeValue(ctx, resolve); /* which may be the last of anything: the table may have grown */
         JS_FreeValue(ctx, reject);
     }
+}
+
+/* eventDone(event) says that an event is over that is under way; endEvent(event)
+ * ends one that the host has ended. */
+enum { EVENT_SAY_DONE, EVENT_IS_ENDED };
+
+static JSValue native_end_event(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv, int magic)
+{
+    uint32_t event;
+    if (JS_ToUint32(ctx, &event, argv[0]))
+        return JS_EXCEPTION;
+    if (magic == EVENT_SAY_DONE)
+        env_call(OP_EVENT_DONE, &event, sizeof event, NULL, 0);
+    end_event(ctx, event);
     return JS_UNDEFINED;
 }
 
 static const JSCFunctionListEntry serve_functions[] = {
     JS_CFUNC_DEF("failEvent", 3, native_fail_event),
-    JS_CFUNC_DEF("endOperations", 1, native_end_operations),
+    JS_CFUNC_MAGIC_DEF("eventDone", 1, native_end_event, EVENT_SAY_DONE),
+    JS_CFUNC_MAGIC_DEF("endEvent", 1, native_end_event, EVENT_IS_ENDED),
     JS_CFUNC_DEF("enterEvent", 1, native_enter_event),
     JS_CFUNC_DEF("currentEvent", 0, native_current_event),
 };

@@ -2,33 +2,29 @@
  * The two ends of a dispatched fetch: a Request from the event's message, and
  * the operation "respond" from a Response. host/op/ops.json describes both.
  *
- *   native.requestOf(message, at) → Request     of what is in message from at on:
- *       str method, str url, list headers, bytes cf, u8 body, bytes body, u32 handle
- *   native.cfOf(request) → object or undefined  what cf says, parsed anew
  *   native.signalOf(request) → AbortSignal or undefined: undefined where nobody
  *       has asked for it
- *   native.isResponse(value), native.streamOf(response) → ReadableStream or undefined
- *   native.respond(event, response, handle) → the host's answer, a number. Where
- *       the response's body is a stream that is not the host's: [number, stream].
- *       handle is that of a body of the host that the response passes on, or 0;
- *       -1 for a WebSocket in its place
+ *   native.socketOf(response) → WebSocket or undefined, native.setSocket(response, socket)
+ *   native.respond(event, response, request, how) → answers the event with how
+ *       0: false if that is no Response; true if it was sent; else what the
+ *          caller has to send, which nothing was done with: a ReadableStream, or
+ *          a WebSocket
+ *       a handle of a host's body, to pass that on; -1: a WebSocket; -2: a stream;
+ *       -3: no body, whatever it has: answers the number that the host answered
  */
 #ifndef WORKER_HTTP_H
 #define WORKER_HTTP_H
 
 enum { WIRE_BODY_HOST = 3, WIRE_BODY_SOCKET = 4 };
 
-static JSValue worker_request(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+/* How a response's body is sent, where the caller says so. */
+enum { RESPOND_AS_IT_IS = 0, RESPOND_SOCKET = -1, RESPOND_STREAM = -2, RESPOND_NOTHING = -3 };
+
+static JSValue worker_request(JSContext *ctx, Reader *message)
 {
-    const uint8_t *p;
-    size_t n;
-    uint32_t at;
-    int found = idl_buffer_source(ctx, argv[0], &p, &n);
-    if (found <= 0 || JS_ToUint32(ctx, &at, argv[1]))
-        return found < 0 ? JS_EXCEPTION : JS_ThrowTypeError(ctx, "the message is not a buffer");
-    if (at > n)
-        return JS_ThrowRangeError(ctx, "the message is cut short");
-    ByteStore *source = byte_store_copy(ctx, p + at, n - at);
+    if (message->failed)
+        return JS_ThrowTypeError(ctx, "the message of the host is cut short");
+    ByteStore *source = byte_store_copy(ctx, message->at, (size_t)(message->end - message->at));
     if (!source)
         return JS_EXCEPTION;
     Request *request;
@@ -57,8 +53,9 @@ static JSValue worker_request(JSContext *ctx, JSValueConst this_val, int argc, J
         reader_bytes(&r, &length);
     }
     const uint8_t *cf = reader_bytes(&r, &length);
+    request->incoming = true;
     if (!r.failed && length) {
-        request->cf = source;
+        request->source = source;
         source->references++;
         request->cf_at = (uint32_t)(cf - source->bytes);
         request->cf_length = length;
@@ -83,23 +80,6 @@ fail:
     return JS_EXCEPTION;
 }
 
-static JSValue worker_request_cf(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
-{
-    Request *r = JS_GetOpaque2(ctx, argv[0], request_class);
-    if (!r)
-        return JS_EXCEPTION;
-    if (!r->cf)
-        return JS_UNDEFINED;
-    char *json = js_malloc(ctx, (size_t)r->cf_length + 1); /* QuickJS wants a NUL behind it */
-    if (!json)
-        return JS_EXCEPTION;
-    memcpy(json, r->cf->bytes + r->cf_at, r->cf_length);
-    json[r->cf_length] = 0;
-    JSValue v = JS_ParseJSON(ctx, json, r->cf_length, "cf");
-    js_free(ctx, json);
-    return v;
-}
-
 static JSValue worker_request_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     Request *r = JS_GetOpaque2(ctx, argv[0], request_class);
@@ -109,13 +89,24 @@ static JSValue worker_request_signal(JSContext *ctx, JSValueConst this_val, int 
 static JSValue worker_respond(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     uint32_t event;
-    int64_t handle;
-    Response *r = JS_GetOpaque2(ctx, argv[1], response_class);
-    if (!r || JS_ToUint32(ctx, &event, argv[0]) || JS_ToInt64(ctx, &handle, argv[2]))
+    int64_t how;
+    Response *r = JS_GetOpaque(argv[1], response_class);
+    if (!r)
+        return JS_FALSE;
+    Request *request = JS_GetOpaque(argv[2], request_class);
+    if (JS_ToUint32(ctx, &event, argv[0]) || JS_ToInt64(ctx, &how, argv[3]))
         return JS_EXCEPTION;
     Body *b = &r->message.body;
-    if (handle == 0 && body_require_usable(ctx, b))
-        return JS_EXCEPTION;
+    if (how == RESPOND_AS_IT_IS) {
+        if (r->type == RESPONSE_ERROR)
+            return JS_ThrowTypeError(ctx, "Return value is Response.error(), which can't be sent.");
+        if (!JS_IsUndefined(r->socket))
+            return js_dup(r->socket);
+        if (body_require_usable(ctx, b))
+            return JS_EXCEPTION;
+        if (b->kind == BODY_STREAM)
+            return js_dup(b->stream);
+    }
     PairList *list = message_list(ctx, &r->message);
     if (!list)
         return JS_EXCEPTION;
@@ -128,41 +119,34 @@ static JSValue worker_respond(JSContext *ctx, JSValueConst this_val, int argc, J
         write_utf8(&w, r->status_text);
     else
         writer_bytes(&w, NULL, 0);
-    writer_u32(&w, list->count);
+    bool head = request && string_is(request->method, "HEAD") && (how == RESPOND_AS_IT_IS || how == RESPOND_NOTHING);
+    bool measured = head && (b->kind == BODY_TEXT || b->kind == BODY_BYTES) && !header_list_find(list, "content-length");
+    writer_u32(&w, list->count + measured);
     for (uint32_t i = 0; i < list->count; i++) {
         write_byte_string(&w, list->pairs[i].name);
         write_utf8(&w, list->pairs[i].value); /* a str, whose code points are bytes */
     }
-    bool stream = false;
-    if (handle < 0) {
-        writer_u8(&w, WIRE_BODY_SOCKET);
-        writer_u32(&w, 0);
-    } else if (handle > 0 || b->kind == BODY_HANDLE) {
-        uint32_t passed = handle > 0 ? (uint32_t)handle : b->u.handle;
-        writer_u8(&w, WIRE_BODY_HOST);
+    if (measured) {
+        char digits[16];
+        snprintf(digits, sizeof digits, "%u", b->kind == BODY_TEXT ? (uint32_t)string_utf8_length(b->u.text) : b->length);
+        writer_cstring(&w, "content-length");
+        writer_cstring(&w, digits);
+    }
+    uint8_t kind = how == RESPOND_SOCKET ? WIRE_BODY_SOCKET
+                 : how == RESPOND_STREAM ? WIRE_BODY_STREAM
+                 : how > 0               ? WIRE_BODY_HOST
+                 : head || how == RESPOND_NOTHING || b->kind == BODY_NULL ? WIRE_BODY_NONE
+                 : b->kind == BODY_HANDLE ? WIRE_BODY_HOST : WIRE_BODY_BYTES;
+    writer_u8(&w, kind);
+    if (kind == WIRE_BODY_HOST) {
         writer_u32(&w, 4);
-        writer_u32(&w, passed);
-        if (b->kind == BODY_HANDLE) {
-            body_clear(ctx->rt, b);
-            b->kind = BODY_SPENT;
-        }
-    } else if (b->kind == BODY_NULL) {
-        writer_u8(&w, WIRE_BODY_NONE);
-        writer_u32(&w, 0);
-    } else if (b->kind == BODY_TEXT) {
-        writer_u8(&w, WIRE_BODY_BYTES);
+        writer_u32(&w, how > 0 ? (uint32_t)how : b->u.handle);
+    } else if (kind == WIRE_BODY_BYTES && b->kind == BODY_TEXT) {
         write_utf8(&w, b->u.text);
-        body_clear(ctx->rt, b);
-        b->kind = BODY_SPENT;
-    } else if (b->kind == BODY_BYTES) {
-        writer_u8(&w, WIRE_BODY_BYTES);
+    } else if (kind == WIRE_BODY_BYTES) {
         writer_bytes(&w, b->u.store->bytes + b->offset, b->length);
-        body_clear(ctx->rt, b);
-        b->kind = BODY_SPENT;
     } else {
-        writer_u8(&w, WIRE_BODY_STREAM);
         writer_u32(&w, 0);
-        stream = true;
     }
     if (w.failed) {
         writer_free(&w);
@@ -177,33 +161,37 @@ static JSValue worker_respond(JSContext *ctx, JSValueConst this_val, int argc, J
     reader_init(&answer, a.bytes, a.length);
     uint32_t given = reader_u32(&answer);
     answer_free(&a);
-    if (!stream)
-        return JS_NewUint32(ctx, given);
-    JSValue pair[2] = { JS_NewUint32(ctx, given), js_dup(b->stream) };
-    return JS_NewArrayFrom(ctx, 2, pair);
+    if (b->kind == BODY_HANDLE && kind == WIRE_BODY_NONE)
+        env_call(OP_BODY_CANCEL, &b->u.handle, sizeof b->u.handle, NULL, 0);
+    if (b->kind == BODY_TEXT || b->kind == BODY_BYTES || b->kind == BODY_HANDLE) {
+        body_clear(ctx->rt, b);
+        b->kind = BODY_SPENT;
+    }
+    return how == RESPOND_AS_IT_IS ? JS_TRUE : JS_NewUint32(ctx, given);
 }
 
-/* The stream that a response's body is, or undefined. */
-static JSValue worker_response_stream(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+static JSValue worker_response_socket(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    Response *r = JS_GetOpaque2(ctx, argv[0], response_class);
+    return r ? js_dup(r->socket) : JS_EXCEPTION;
+}
+
+static JSValue worker_set_socket(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     Response *r = JS_GetOpaque2(ctx, argv[0], response_class);
     if (!r)
         return JS_EXCEPTION;
-    return r->message.body.kind == BODY_STREAM ? js_dup(r->message.body.stream) : JS_UNDEFINED;
-}
-
-static JSValue worker_is_response(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
-{
-    return js_bool(JS_GetOpaque(argv[0], response_class) != NULL);
+    JSValue old = r->socket;
+    r->socket = js_dup(argv[1]);
+    JS_FreeValue(ctx, old);
+    return JS_UNDEFINED;
 }
 
 static const JSCFunctionListEntry worker_http_functions[] = {
-    JS_CFUNC_DEF("streamOf", 1, worker_response_stream),
-    JS_CFUNC_DEF("isResponse", 1, worker_is_response),
-    JS_CFUNC_DEF("requestOf", 2, worker_request),
-    JS_CFUNC_DEF("cfOf", 1, worker_request_cf),
     JS_CFUNC_DEF("signalOf", 1, worker_request_signal),
-    JS_CFUNC_DEF("respond", 3, worker_respond),
+    JS_CFUNC_DEF("socketOf", 1, worker_response_socket),
+    JS_CFUNC_DEF("setSocket", 2, worker_set_socket),
+    JS_CFUNC_DEF("respond", 4, worker_respond),
 };
 
 #endif

@@ -39,12 +39,23 @@ let indentation = "";
 const counts = new Map();
 const clocks = new Map();
 
-function writeLine(fd, text) {
-  if (indentation !== "") {
-    if (StringPrototypeIncludes(text, "\n")) text = StringPrototypeReplaceAll(text, "\n", `\n${indentation}`);
-    text = indentation + text;
-  }
-  writeText(fd, text + "\n");
+// Levels of a worker's messages, as the operation log has them.
+const DEBUG = 0;
+const LOG = 1;
+const INFO = 2;
+const WARN = 3;
+const ERROR = 4;
+
+// A worker's messages go to logger(level, text, arguments) in place of streams.
+let logger;
+export function setLogger(f) { logger = f; }
+
+const indented = (text) => indentation + (StringPrototypeIncludes(text, "\n") ? StringPrototypeReplaceAll(text, "\n", `\n${indentation}`) : text);
+
+function writeLine(level, text, args = undefined) {
+  if (indentation !== "") text = indented(text);
+  if (logger !== undefined) logger(level, text, args ?? [text]);
+  else writeText(level < WARN ? STDOUT : STDERR, text + "\n");
 }
 
 const inspectOptions = { __proto__: null };
@@ -80,37 +91,42 @@ function plain(value) {
   }
 }
 
-const warning = (text) => writeText(STDERR, `Warning: ${text}\n`);
+function warning(text) {
+  if (logger !== undefined) writeLine(WARN, `Warning: ${text}`);
+  else writeText(STDERR, `Warning: ${text}\n`);
+}
 
 const methods = {
-  log(...args) { writeLine(STDOUT, formatArguments(args)); },
-  warn(...args) { writeLine(STDERR, formatArguments(args)); },
-  error(...args) { writeLine(STDERR, formatArguments(args)); },
-  dir(object = undefined, options = undefined) { writeLine(STDOUT, inspect(object, { customInspect: false, ...inspectOptions, ...options })); },
+  log(...args) { writeLine(LOG, formatArguments(args), args); },
+  debug(...args) { writeLine(DEBUG, formatArguments(args), args); },
+  info(...args) { writeLine(INFO, formatArguments(args), args); },
+  warn(...args) { writeLine(WARN, formatArguments(args), args); },
+  error(...args) { writeLine(ERROR, formatArguments(args), args); },
+  dir(object = undefined, options = undefined) { writeLine(LOG, inspect(object, { customInspect: false, ...inspectOptions, ...options }), [object]); },
   trace: function trace(...args) {
     const error = { __proto__: null };
     ErrorCaptureStackTrace(error, trace);
     const stack = typeof error.stack === "string" ? native.userStack(error.stack) : "";
     const text = formatArguments(args);
-    writeLine(STDERR, `Trace${text === "" ? "" : `: ${text}`}${stack === "" ? "" : `\n${stack}`}`);
+    writeLine(ERROR, `Trace${text === "" ? "" : `: ${text}`}${stack === "" ? "" : `\n${stack}`}`);
   },
   assert(condition = undefined, ...args) {
     if (condition) return;
     args[0] = `Assertion failed${args.length === 0 ? "" : `: ${args[0]}`}`;
-    writeLine(STDERR, formatArguments(args));
+    writeLine(ERROR, formatArguments(args), args);
   },
   count(label = "default") {
     label = `${label}`;
     const n = (MapPrototypeGet(counts, label) ?? 0) + 1;
     MapPrototypeSet(counts, label, n);
-    writeLine(STDOUT, `${label}: ${n}`);
+    writeLine(LOG, `${label}: ${n}`);
   },
   countReset(label = "default") {
     label = `${label}`;
     if (!MapPrototypeDelete(counts, label)) warning(`Count for '${label}' does not exist`);
   },
   group(...args) {
-    if (args.length > 0) writeLine(STDOUT, formatArguments(args));
+    if (args.length > 0) writeLine(LOG, formatArguments(args), args);
     indentation += "  ";
   },
   groupEnd() { indentation = StringPrototypeSlice(indentation, 0, -2); },
@@ -125,7 +141,7 @@ const methods = {
   timeLog(label = "default", ...args) { logTime("timeLog", `${label}`, args); },
   table(data = undefined, properties = undefined) {
     if (data === null || typeof data !== "object") {
-      writeLine(STDOUT, formatArguments([data]));
+      writeLine(LOG, formatArguments([data]), [data]);
       return;
     }
     if (properties !== undefined && !ArrayIsArray(properties)) {
@@ -133,7 +149,7 @@ const methods = {
       error.code = "ERR_INVALID_ARG_TYPE";
       throw error;
     }
-    writeLine(STDOUT, tableOf(data, properties));
+    writeLine(LOG, tableOf(data, properties));
   },
 };
 
@@ -144,7 +160,7 @@ function logTime(method, label, args) {
     return false;
   }
   const text = formatArguments(args);
-  writeLine(STDOUT, `${label}: ${duration(now() - begin)}${text === "" ? "" : ` ${text}`}`);
+  writeLine(LOG, `${label}: ${duration(now() - begin)}${text === "" ? "" : ` ${text}`}`);
   return true;
 }
 
@@ -286,7 +302,7 @@ const names = [
   "log", "debug", "info", "warn", "error", "dir", "dirxml", "table", "trace", "assert", "clear",
   "count", "countReset", "group", "groupCollapsed", "groupEnd", "time", "timeEnd", "timeLog",
 ];
-const same = { __proto__: null, debug: "log", info: "log", dirxml: "log", groupCollapsed: "group" };
+const same = { __proto__: null, dirxml: "log", groupCollapsed: "group" };
 const named = (name, method) => ObjectDefineProperty(method, "name", { __proto__: null, value: name, configurable: true });
 
 // A namespace object has a prototype of its own (Console standard, §1).

@@ -455,6 +455,10 @@ function messageOf(error) {
   }
 }
 
+// Of workers that listen: dispatchGlobal sends the global object an event.
+export const hasGlobalListeners = (type) => listenerCount(globalTarget, type) > 0;
+export const dispatchGlobal = (event) => dispatch(globalTarget, event);
+
 // reportRejection answers whether a listener took an unhandled rejection over.
 export function reportRejection(promise, reason) {
   if (listenerCount(globalTarget, "unhandledrejection") === 0) return false;

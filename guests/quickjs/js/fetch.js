@@ -14,7 +14,7 @@ import { decodeFormData, encodeFormData, isFormData } from "mayfly:form-data";
 import {
   byteStream, getLocked, getReader, isDisturbed, isReadableStream, proxyStream, read, readAll, streamOf, tee,
 } from "mayfly:streams";
-import { asksForSocket, attachSocket } from "mayfly:websocket";
+import { asksForSocket, attachSocket, isSocket } from "mayfly:websocket";
 import { followSignal, isAborted, isSignal, reasonOf, subscribe, unsubscribe } from "mayfly:abort";
 import { answerBlob, answerData } from "mayfly:local-url";
 import { matchesIntegrity } from "mayfly:integrity";
@@ -173,6 +173,7 @@ native.setBodyHooks({
   parseFormData: decodeFormData,
   isSignal,
   followSignal,
+  isSocket,
 });
 
 // ---- fetch

@@ -11,7 +11,7 @@ import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
 import { env } from "mayfly:env";
-import { dispatch, serve } from "mayfly:worker";
+import { dispatch, handleFetch, idle, serve } from "mayfly:worker";
 
 const REJECTION = 2;
 
@@ -37,6 +37,8 @@ native.setHooks({
   wasmModule: moduleFrom,
   serve,
   dispatch,
+  fetch: handleFetch,
+  idle,
   tick,
   beforeExit,
   exit: finish,

@@ -22,7 +22,7 @@ export const getter = (proto, name) => uncurryThis(Reflect.getOwnPropertyDescrip
 
 export const {
   apply: ReflectApply, construct: ReflectConstruct, ownKeys: ReflectOwnKeys,
-  get: ReflectGet,
+  get: ReflectGet, set: ReflectSet, has: ReflectHas, defineProperty: ReflectDefineProperty, deleteProperty: ReflectDeleteProperty,
 } = Reflect;
 export const {
   assign: ObjectAssign, create: ObjectCreate, defineProperty: ObjectDefineProperty,

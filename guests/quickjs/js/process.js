@@ -77,12 +77,17 @@ export function startProcess(told) {
   known = told.env;
 }
 
-// beginCell forgets what a cell of a session has for itself.
-export function beginCell() {
-  input = undefined;
+// forgetTicks drops those that are due.
+export function forgetTicks() {
   ticks = [];
   nextTickAt = 0;
   native.forgetTicks();
+}
+
+// beginCell forgets what a cell of a session has for itself.
+export function beginCell() {
+  input = undefined;
+  forgetTicks();
   exiting = false;
   exitCode = undefined;
 }

@@ -6,7 +6,7 @@ import { Writer, call } from "mayfly:host";
 import { STUB_RELEASE } from "mayfly:op.gen";
 import { handleOf } from "mayfly:binding";
 import {
-  MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, promiseThen,
+  MapPrototypeDelete, MapPrototypeForEach, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, promiseThen,
 } from "mayfly:primordials";
 
 const { dispose: SymbolDispose } = Symbol;
@@ -90,8 +90,10 @@ export function setLending(now) {
   return before;
 }
 
-// endLent forgets what an event has lent that is over.
-export function endLent(event) {
+// endExports forgets what an event has lent that is over, and what others hold
+// of it: the host lets nobody have it any more.
+export function endExports(event, isHeld) {
+  if (isHeld) MapPrototypeForEach(exported, (entry, id) => { if (entry.event === event) releaseExport(id); });
   const ids = MapPrototypeGet(lent, event);
   if (ids === undefined) return;
   MapPrototypeDelete(lent, event);

@@ -2,7 +2,7 @@
 import { FinalizationRegistry } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { defineKind } from "mayfly:binding";
-import { bindingLink, drop, endLent, releaseExport, remoteLink, setEvents } from "mayfly:rpc-link";
+import { bindingLink, drop, endExports, releaseExport, remoteLink, setEvents } from "mayfly:rpc-link";
 import { serveCall, serveExport } from "mayfly:rpc-serve";
 import { Fetcher, RpcPromise, RpcProperty, RpcStub, newLoopback, newService, newStub } from "mayfly:rpc-stub";
 import { RpcTarget } from "mayfly:rpc-target";
@@ -33,4 +33,4 @@ export const lending = (run) => sending(run, true);
 
 defineKind("service", (reference) => newService(bindingLink(reference)));
 
-export { Fetcher, RpcPromise, RpcProperty, RpcStub, RpcTarget, decodeValue, encodeValue, endLent, newStub, releaseExport, serveCall, serveExport, setEvents };
+export { Fetcher, RpcPromise, RpcProperty, RpcStub, RpcTarget, decodeValue, encodeValue, endExports, newStub, releaseExport, serveCall, serveExport, setEvents };

@@ -5,7 +5,8 @@
 // The host has the connection. It is asked for one message at a time, when the
 // listeners have had the one before; what is sent waits here until the host has
 // put on the wire what it was given. bufferedAmount is what waits.
-import { DOMException, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
+import { DOMException, Error, TypeError, Uint8Array } from "mayfly:intrinsics";
+import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start, utf8Decode, utf8Encode } from "mayfly:host";
 import { BODY_CANCEL, SLEEP, WEBSOCKET, WEBSOCKET_CLOSE, WEBSOCKET_RECEIVE, WEBSOCKET_SEND } from "mayfly:op.gen";
 import { CloseEvent, ErrorEvent, Event, EventTarget, MessageEvent, dispatch, getHandler, setHandler, setTrusted } from "mayfly:event";
@@ -15,7 +16,7 @@ import { defineInterface, expose, requireArguments } from "mayfly:interface";
 import {
   ArrayPrototypeJoin, ArrayPrototypePush, ArrayPrototypeShift, ObjectDefineProperty, ObjectGetOwnPropertyDescriptor, StringPrototypeCharCodeAt, StringPrototypeIncludes,
   StringPrototypeIndexOf, StringPrototypeSlice, StringPrototypeStartsWith, StringPrototypeToLowerCase, StringPrototypeToWellFormed, SymbolIterator,
-  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, WeakMapPrototypeSet, bytesCopy, uncurryThis,
+  TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, bytesCopy, uncurryThis,
 } from "mayfly:primordials";
 
 const CONNECTING = 0;
@@ -46,6 +47,11 @@ const decode = utf8Decode; // which keeps a byte order mark
 
 const syntaxError = (message) => new DOMException(message, "SyntaxError");
 const handleMessage = (handle) => new Writer(4).u32(handle).done();
+
+// requireEvent fails where a socket belongs to another event of a worker.
+function requireEvent(event) {
+  if (event !== native.currentEvent()) throw new Error("Cannot perform I/O on behalf of a different request. I/O objects (such as streams, request/response bodies, and others) created in the context of one request handler cannot be accessed from a different request's handler. This is a limitation of Cloudflare Workers which allows us to improve overall performance.");
+}
 
 // addressOf is the serialized URL of a WebSocket.
 function addressOf(url) {
@@ -104,7 +110,8 @@ const isWireCode = (code) => code === 1000 || code === 1001 || code === 1002 || 
 
 // What the constructor makes when it is called by this module.
 let making;
-let adopt, couple;
+let adopt, couple, isSocket, readyToBridge, bridge;
+export { bridge, isSocket, readyToBridge };
 
 export class WebSocket extends EventTarget {
   #state = CONNECTING;
@@ -122,9 +129,13 @@ export class WebSocket extends EventTarget {
   // Of Workers: it was not made by the constructor.
   #worker = false;
   #accepted = true;
+  // Of a worker's: the event that it belongs to.
+  #event = native.currentEvent();
   // Of a pair.
   #peer;
   #inbox;
+  // Of a response of a worker: it is the other end's in place of the program's.
+  #bridged = false;
   #delivering = false;
   #closing;       // what close() was called with, until it has been sent
 
@@ -167,6 +178,8 @@ export class WebSocket extends EventTarget {
   // accept begins to receive (Workers).
   accept() {
     if (!this.#worker) throw new TypeError("Websockets obtained from the 'new WebSocket()' constructor cannot call accept");
+    if (this.#bridged) throw new TypeError("Can't accept() WebSocket that was already used in a response.");
+    requireEvent(this.#event);
     if (this.#accepted) return;
     this.#accepted = true;
     if (this.#peer !== undefined) this.#schedule();
@@ -179,6 +192,7 @@ export class WebSocket extends EventTarget {
     if (this.#state === CONNECTING) throw new DOMException("WebSocket.send: the WebSocket is not open yet", "InvalidStateError");
     if (!this.#accepted) throw new TypeError("You must call accept() on this WebSocket before sending messages.");
     if (this.#worker && this.#state !== OPEN) throw new TypeError("Can't call WebSocket send() after close().");
+    requireEvent(this.#event);
     if (this.#peer !== undefined) {
       this.#peer.#take(payload);
       return;
@@ -205,6 +219,7 @@ export class WebSocket extends EventTarget {
       if (code === undefined && TypedArrayPrototypeGetByteLength(reason) > 0) code = 1000;
     }
     if (this.#state === CLOSING || this.#state === CLOSED) return;
+    requireEvent(this.#event);
     if (!this.#accepted) throw new TypeError("You must call accept() on this WebSocket before sending messages.");
     if (this.#state === CONNECTING) {
       this.#state = CLOSING;
@@ -308,8 +323,15 @@ export class WebSocket extends EventTarget {
   // ---- a pair
 
   #take(payload) {
-    ArrayPrototypePush(this.#inbox, payload);
-    this.#schedule();
+    if (!this.#bridged) {
+      ArrayPrototypePush(this.#inbox, payload);
+      this.#schedule();
+      return;
+    }
+    if (this.#state === CLOSED) return;
+    if (payload.kind === END) this.#closing = payload;
+    else ArrayPrototypePush(this.#queue, payload);
+    this.#flush();
   }
 
   // schedule delivers what came from the other end, each in a task of its own.
@@ -323,10 +345,36 @@ export class WebSocket extends EventTarget {
         this.#message(payload.kind, payload.bytes);
       } else if (this.#state !== CLOSED) {
         if (this.#state === OPEN) this.#peer.#take(payload); // closes the other end too
-        this.#finish(payload.code === 0 ? NO_STATUS : payload.code, true, decode(payload.bytes));
+        this.#finish(payload.code === 0 ? NO_STATUS : payload.code, payload.broken !== true, decode(payload.bytes));
       }
       this.#schedule();
     }, ignore);
+  }
+
+  // ---- the socket of a worker's response
+
+  // pass has what arrives at the handle go to the peer, until it is closed.
+  #pass(over) {
+    start(WEBSOCKET_RECEIVE, handleMessage(this.#handle), (answer) => {
+      const r = new Reader(answer);
+      const kind = r.u8();
+      const code = r.u32();
+      const clean = r.u8() === 1;
+      const payload = { __proto__: null, kind, bytes: r.bytes(), code, broken: !clean };
+      if (kind === END) {
+        this.#passed(payload, over);
+        return;
+      }
+      this.#peer.#take(payload);
+      this.#pass(over);
+    }, () => this.#passed({ __proto__: null, kind: END, bytes: none, code: BROKEN, broken: true }, over));
+  }
+
+  #passed(payload, over) {
+    this.#state = CLOSED;
+    this.#queue = [];
+    this.#peer.#take(payload);
+    over();
   }
 
   // ---- events
@@ -366,6 +414,36 @@ export class WebSocket extends EventTarget {
       socket.#url = url;
       socket.#protocol = protocol;
       return socket;
+    };
+    isSocket = (value) => typeof value === "object" && value !== null && #state in value;
+    // readyToBridge fails for what can't be the socket of a response.
+    readyToBridge = (socket) => {
+      if (!socket.#worker) throw new TypeError("Can't return WebSocket in a Response if it was created with `new WebSocket()`");
+      if (socket.#bridged) throw new TypeError("Can't return WebSocket that was already used in a response.");
+      if (socket.#accepted) throw new TypeError("Can't return WebSocket in a Response after calling accept().");
+      requireEvent(socket.#event);
+    };
+    // bridge makes a socket the other end's of a handle of the host: over is
+    // called when that is closed.
+    bridge = (socket, handle, over) => {
+      socket.#bridged = true;
+      if (socket.#peer === undefined) {
+        // A connection of the host: a pair leads from one to the other.
+        const [near, far] = couple();
+        near.#bridged = far.#bridged = true;
+        near.#handle = handle;
+        far.#handle = socket.#handle;
+        let open = 2;
+        const one = () => { if (--open === 0) over(); };
+        near.#pass(one);
+        far.#pass(one);
+        return;
+      }
+      socket.#handle = handle;
+      const waiting = socket.#inbox;
+      socket.#inbox = [];
+      for (let i = 0; i < waiting.length; i++) socket.#take(waiting[i]);
+      socket.#pass(over);
     };
     couple = () => {
       making = true;
@@ -422,8 +500,6 @@ defineInterface(WebSocketPair);
 
 // ---- the socket of a response
 
-const sockets = new WeakMap();
-
 // asksForSocket tells whether the message of a fetch has the header field
 // "upgrade: websocket".
 export function asksForSocket(message) {
@@ -455,15 +531,14 @@ function textIs(bytes, at, text) {
 export function attachSocket(response, answer) {
   const { status, url, protocol, handle } = handshakeOf(answer);
   if (status !== 101) return false;
-  WeakMapPrototypeSet(sockets, response, adopt(handle, `ws${StringPrototypeSlice(url, StringPrototypeIndexOf(url, "http") + 4)}`, protocol));
+  native.setSocket(response, adopt(handle, `ws${StringPrototypeSlice(url, StringPrototypeIndexOf(url, "http") + 4)}`, protocol));
   return true;
 }
 
 const { Response } = globalThis;
-const statusOf = uncurryThis(ObjectGetOwnPropertyDescriptor(Response.prototype, "status").get);
 ObjectDefineProperty(Response.prototype, "webSocket", {
   __proto__: null, configurable: true, enumerable: true, set: undefined,
-  get: ObjectGetOwnPropertyDescriptor({ get webSocket() { statusOf(this); return WeakMapPrototypeGet(sockets, this) ?? null; } }, "webSocket").get,
+  get: ObjectGetOwnPropertyDescriptor({ get webSocket() { return native.socketOf(this) ?? null; } }, "webSocket").get,
 });
 
 expose({ WebSocket, WebSocketPair });

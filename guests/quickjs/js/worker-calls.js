@@ -2,10 +2,10 @@
 // the environment need of values.
 import native from "mayfly:native";
 import { Reader } from "mayfly:host";
-import { decodeValue, endLent, makeLent, makeLoopback, releaseExport, serveCall, serveExport, setEvents } from "mayfly:rpc";
+import { decodeValue, endExports, makeLent, makeLoopback, releaseExport, serveCall, serveExport, setEvents } from "mayfly:rpc";
 import { connectContext } from "mayfly:worker-context";
 import { connectEnvironment, environment } from "mayfly:worker-env";
-import { answered, connectEnd, contextOf, done, eventOf, fail, receiver, setCalls, wait, waitUntil } from "mayfly:worker";
+import { answered, connectEnd, contextOf, eventOf, fail, hold, receiver, setCalls, waitUntil } from "mayfly:worker";
 
 // Parts of what native.readCall answers.
 const TARGET = 0;
@@ -17,9 +17,7 @@ setEvents({
   current: native.currentEvent,
   held(id, difference) {
     const event = eventOf(id);
-    if (event === undefined) return;
-    if (difference > 0) wait(event);
-    else done(event);
+    if (event !== undefined) hold(event, difference);
   },
 });
 
@@ -47,5 +45,5 @@ setCalls({
 });
 
 connectContext(waitUntil, (event) => decodeValue(event.props, event.propsAt) ?? {}, makeLoopback, makeLent);
-connectEnd(endLent);
+connectEnd(endExports);
 connectEnvironment((message) => decodeValue(message, 1, true));

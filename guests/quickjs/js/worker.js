@@ -1,25 +1,26 @@
 // A worker: its main module's exports, and the events that they handle. Several
 // events may be under way; each is known to the host by its number, and is over
 // when it was answered and nothing that it began matters any more.
-import { DOMException, Error, Map, TypeError, Uint8Array } from "mayfly:intrinsics";
+import { DOMException, Error, TypeError, Uint8Array } from "mayfly:intrinsics";
 import native from "mayfly:native";
-import { Reader, Writer, call, start, utf8Decode } from "mayfly:host";
-import { ANSWER, BODY_WRITE, EVENT_DONE } from "mayfly:op.gen";
-import { cancelReader, getReader, read } from "mayfly:streams";
-import { takeHandle } from "mayfly:fetch";
+import { Reader, Writer, call, utf8Decode } from "mayfly:host";
+import { ANSWER } from "mayfly:op.gen";
 import { signalAbort } from "mayfly:abort";
-import { bytesOf } from "mayfly:crypto";
-import { environment } from "mayfly:worker-env";
+import { environment, serveEnvironment } from "mayfly:worker-env";
 import { newContext } from "mayfly:worker-context";
 import { isEntrypointClass } from "mayfly:worker-entrypoint";
-import { sendSocket } from "mayfly:worker-socket";
+import { eventOf, events } from "mayfly:worker-events";
+import { hasListeners, listenedFetch, listenedScheduled } from "mayfly:worker-listener";
+import { connectResponse, sendResponse } from "mayfly:worker-response";
+import { log } from "mayfly:worker-log";
+import { setLogger } from "mayfly:console";
+import { forgetTicks } from "mayfly:process";
 import {
-  JSONParse, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, ObjectHasOwn, PromiseResolve, ReflectApply, ReflectConstruct,
-  TypedArrayPrototypeGetByteLength, bytesSubarray, promiseThen,
+  JSONParse, MapPrototypeDelete, MapPrototypeForEach, MapPrototypeSet, ObjectHasOwn, PromiseResolve, ReflectConstruct, TypedArrayPrototypeGetByteLength,
+  bytesSubarray, promiseThen,
 } from "mayfly:primordials";
 
 // Kinds of events, as the event dispatch has them.
-const FETCH = 1;
 const CALL = 2;
 const SCHEDULED = 3;
 const TAIL = 4;
@@ -27,26 +28,42 @@ const ABORT = 5;
 const RELEASE = 6;
 const END = 7;
 
-// Origins of failures.
+// Origins of failures, and what may be added.
 const HANDLER = 0;
+const UNCAUGHT = 1;
 const REJECTION = 2;
+const PASS_THROUGH = 128;
 
 let exported; // the main module's namespace
-const events = new Map();
+let defaultTarget; // its default export's receiver, if that is an object
 
-export function serve(namespace) { exported = namespace; }
+export function serve(namespace) {
+  serveEnvironment();
+  exported = namespace;
+  const value = exported.default;
+  if (typeof value === "object" && value !== null) defaultTarget = { __proto__: null, object: value, isClass: false };
+  setLogger(log);
+}
 
 // Answering calls is another module's: it is told here how.
 let calls = { __proto__: null, call: undefined, release() {} };
 export function setCalls(handlers) { calls = handlers; }
 
-// What else ends with an event is another module's, too.
+// So is what has to be done when an event is over: ended(id, held) is told
+// whether others still hold what it gave out.
 let ended = () => {};
-export function connectEnd(end) { ended = end; }
+export function connectEnd(f) { ended = f; }
 
 // eventOf is an event that is under way, or undefined.
-export const eventOf = (id) => MapPrototypeGet(events, id);
-export const currentEvent = () => MapPrototypeGet(events, native.currentEvent());
+export { eventOf };
+export const currentEvent = () => eventOf(native.currentEvent());
+
+// waits counts what keeps an event from being over: its answer, what waitUntil
+// waits for (also in after), bodies that are being written, sockets, exports
+// that are held (also in held).
+const newEvent = (id, request, props) => ({
+  __proto__: null, id, waits: 1, after: 0, held: 0, answered: false, request, props, propsAt: 0, context: undefined, passThrough: false,
+});
 
 export function dispatch(id, kind, message) {
   switch (kind) {
@@ -54,13 +71,10 @@ export function dispatch(id, kind, message) {
     case RELEASE: return calls.release(message);
     case END: return end(id);
   }
-  // waits counts what keeps the event from being over: its answer, what
-  // waitUntil waits for, bodies that are being written, exports that are held.
-  const event = { __proto__: null, id, waits: 1, after: 0, answered: false, request: undefined, props: undefined, propsAt: 0, context: undefined };
+  const event = newEvent(id, undefined, undefined);
   MapPrototypeSet(events, id, event);
   try {
     switch (kind) {
-      case FETCH: return handleFetch(event, message);
       case CALL: return calls.call(event, message);
       case SCHEDULED: return handleScheduled(event, message);
       case TAIL: return handleTail(event, message);
@@ -76,11 +90,22 @@ export function dispatch(id, kind, message) {
 export function wait(event) { event.waits++; }
 
 export function done(event) {
-  if (--event.waits !== 0 || MapPrototypeGet(events, event.id) !== event) return;
-  MapPrototypeDelete(events, event.id);
-  call(EVENT_DONE, new Writer(4).u32(event.id).done());
-  native.endOperations(event.id);
-  ended(event.id);
+  if (--event.waits === 0) finish(event);
+}
+
+function finish(event) {
+  const { id } = event;
+  if (eventOf(id) !== event) return;
+  MapPrototypeDelete(events, id);
+  native.eventDone(id);
+  ended(id, event.held > 0);
+}
+
+// hold counts what others hold of what the event gave out.
+export function hold(event, difference) {
+  event.held += difference;
+  if (difference > 0) wait(event);
+  else done(event);
 }
 
 // waitUntil has the event go on until a promise has settled.
@@ -106,29 +131,44 @@ export function answered(event) {
 
 export function fail(event, error) {
   if (event.answered) return;
-  native.failEvent(event.id, HANDLER, error);
+  native.failEvent(event.id, event.passThrough ? HANDLER | PASS_THROUGH : HANDLER, error);
   answered(event);
 }
 
 function abort(id, message) {
-  const event = MapPrototypeGet(events, id);
+  const event = eventOf(id);
   if (event === undefined) return;
   if (event.request !== undefined) {
     const signal = native.signalOf(event.request);
     if (signal !== undefined) signalAbort(signal, new DOMException(new Reader(message).str(), "AbortError"));
   }
   // Nobody waits for the answer: what waitUntil waits for may go on.
-  if (!event.answered && event.after === 0) {
-    event.answered = true;
-    event.waits = 1;
-    done(event);
-  }
+  if (event.answered || eventOf(id) !== event) return;
+  event.answered = true;
+  event.waits = event.after;
+  if (event.waits === 0) finish(event);
 }
 
+// end ends an event that the host has ended.
 function end(id) {
+  const event = eventOf(id);
+  if (event === undefined) return;
+  forgetTicks();
   MapPrototypeDelete(events, id);
-  native.endOperations(id);
-  ended(id);
+  native.endEvent(id);
+  ended(id, event.held > 0);
+}
+
+const hung = "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never generate a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
+
+// idle is called when events are under way and nothing is that could bring them
+// forward, but for what others may call of what they hold.
+export function idle() {
+  MapPrototypeForEach(events, (event) => {
+    if (event.held > 0) return;
+    if (!event.answered) fail(event, new Error(hung));
+    finish(event);
+  });
 }
 
 // ---- entrypoints
@@ -136,7 +176,8 @@ function end(id) {
 // receiver finds an entrypoint's object: what a default or named export is, or
 // an instance of it made for this event.
 export function receiver(event, name) {
-  const isDefault = name === "" || name === "default";
+  const isDefault = name === undefined || name === "" || name === "default";
+  if (isDefault && defaultTarget !== undefined) return defaultTarget;
   const value = isDefault ? exported.default : ObjectHasOwn(exported, name) ? exported[name] : undefined;
   if (typeof value === "function" && isEntrypointClass(value)) {
     return { __proto__: null, object: ReflectConstruct(value, [contextOf(event), environment()]), isClass: true };
@@ -149,13 +190,9 @@ export function contextOf(event) {
   return event.context ??= newContext(event);
 }
 
-// invoke calls a handler: a method of a class's instance gets its argument, a
-// function of a plain object the environment and the context too.
-function invoke(event, target, name, argument) {
-  const method = target.object[name];
-  if (typeof method !== "function") throw new TypeError(`Handler does not export a ${name}() function.`);
-  return ReflectApply(method, target.object, target.isClass ? [argument] : [argument, environment(), contextOf(event)]);
-}
+// Handlers of a class's instance get their argument, those of a plain object the
+// environment and the context too.
+const noHandler = (name) => new TypeError(`Handler does not export a ${name}() function.`);
 
 // skipValue passes over a value in a message.
 const skipValue = (message, at) => {
@@ -164,8 +201,8 @@ const skipValue = (message, at) => {
 };
 const u32 = (bytes, at) => (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 
-// begin reads what all messages begin with: the entrypoint's name and its props.
-// It answers where the rest is.
+// begin reads what messages begin with: the entrypoint's name and its props. It
+// answers a reader of the rest.
 function begin(event, message) {
   const length = u32(message, 0);
   event.entrypoint = length === 0 ? "" : utf8Decode(bytesSubarray(message, 4, 4 + length));
@@ -175,95 +212,80 @@ function begin(event, message) {
     event.props = message;
     event.propsAt = at;
   }
-  return rest;
+  return new Reader(bytesSubarray(message, rest, TypedArrayPrototypeGetByteLength(message)));
 }
 
 // ---- fetch
 
-const resolved = "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
+const unresolved = "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
 
-function handleFetch(event, message) {
-  const at = begin(event, message);
-  const target = receiver(event, event.entrypoint);
-  const request = event.request = native.requestOf(message, at);
-  const answer = invoke(event, target, "fetch", request);
-  if (native.isResponse(answer)) {
-    respond(event, answer);
-    return;
-  }
-  promiseThen(promiseThen(PromiseResolve(answer), (response) => {
-    if (!native.isResponse(response)) throw new TypeError(resolved);
-    respond(event, response);
-  }), undefined, (error) => fail(event, error));
-}
-
-function respond(event, response) {
-  if (event.answered) return; // nobody waits any more
-  if (sendSocket(event, response)) return;
-  const stream = native.streamOf(response);
-  const passed = stream === undefined ? 0 : takeHandle(stream);
-  const sent = native.respond(event.id, response, passed);
-  if (typeof sent !== "number") {
-    wait(event);
-    writeStream(sent[0], sent[1], () => done(event));
-  }
-  answered(event);
-}
-
-// writeStream writes a stream to a handle of the host; over is called when that
-// is done, or given up.
-const LAST = 1;
-const BROKEN = 2;
-const none = new Uint8Array(0);
-const ignore = () => {};
-const writeMessage = (handle, end, bytes) => new Writer(TypedArrayPrototypeGetByteLength(bytes) + 16).u32(handle).u8(end).bytes(bytes).done();
-
-export function writeStream(handle, stream, over) {
-  let reader;
-  const broken = () => { start(BODY_WRITE, writeMessage(handle, BROKEN, none), over, over); };
+export function handleFetch(id, request, name, props) {
+  const event = newEvent(id, request, props);
+  MapPrototypeSet(events, id, event);
   try {
-    reader = getReader(stream);
-  } catch {
-    broken();
+    if (name === undefined && defaultTarget === undefined && hasListeners("fetch") && exported.default === undefined) {
+      take(event, listenedFetch(event, request));
+      return;
+    }
+    const target = receiver(event, name);
+    const { object } = target;
+    if (typeof object.fetch !== "function") throw noHandler("fetch");
+    take(event, target.isClass ? object.fetch(request) : object.fetch(request, environment(), contextOf(event)));
+  } catch (error) {
+    fail(event, error);
+  }
+}
+
+// take answers the event with what its handler answered.
+function take(event, answer) {
+  if (sendResponse(event, answer)) {
+    answered(event);
     return;
   }
-  const next = () => promiseThen(read(reader), (result) => {
-    if (result.done) {
-      start(BODY_WRITE, writeMessage(handle, LAST, none), over, over);
-      return;
+  promiseThen(PromiseResolve(answer), (response) => {
+    if (event.answered) return; // nobody waits any more
+    try {
+      if (!sendResponse(event, response)) throw new TypeError(unresolved);
+      answered(event);
+    } catch (error) {
+      fail(event, error);
     }
-    const bytes = typeof result.value === "string" ? undefined : bytesOf(result.value);
-    if (bytes === undefined) {
-      promiseThen(cancelReader(reader, new TypeError("This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.")), ignore, ignore);
-      broken();
-      return;
-    }
-    start(BODY_WRITE, writeMessage(handle, 0, bytes), next, (error) => {
-      promiseThen(cancelReader(reader, error), over, over);
-    });
-  }, broken);
-  next();
+  }, (error) => fail(event, error));
 }
+
+connectResponse({
+  __proto__: null, wait, done,
+  broken(event, error) { native.failEvent(event.id, UNCAUGHT, error); },
+});
 
 // ---- times and traces
 
 function handleScheduled(event, message) {
-  const r = new Reader(bytesSubarray(message, begin(event, message), TypedArrayPrototypeGetByteLength(message)));
+  const r = begin(event, message);
   const controller = { scheduledTime: r.f64(), cron: r.str(), type: "scheduled", noRetry() {} };
-  simple(event, "scheduled", controller);
+  if (event.entrypoint === "" && defaultTarget === undefined && hasListeners("scheduled") && exported.default === undefined) {
+    listenedScheduled(event, controller);
+    simple(event, undefined);
+    return;
+  }
+  const { object, isClass } = receiver(event, event.entrypoint);
+  if (typeof object.scheduled !== "function") throw noHandler("scheduled");
+  simple(event, isClass ? object.scheduled(controller) : object.scheduled(controller, environment(), contextOf(event)));
 }
 
 function handleTail(event, message) {
-  const r = new Reader(bytesSubarray(message, begin(event, message), TypedArrayPrototypeGetByteLength(message)));
-  simple(event, "tail", JSONParse(utf8Decode(r.bytes())));
+  const items = JSONParse(utf8Decode(begin(event, message).bytes()));
+  const { object, isClass } = receiver(event, event.entrypoint);
+  if (typeof object.tail !== "function") throw noHandler("tail");
+  simple(event, isClass ? object.tail(items) : object.tail(items, environment(), contextOf(event)));
 }
 
-function simple(event, name, argument) {
-  const result = invoke(event, receiver(event, event.entrypoint), name, argument);
+const none = new Uint8Array(0);
+
+function simple(event, result) {
   promiseThen(PromiseResolve(result), () => {
+    if (event.answered) return;
     call(ANSWER, new Writer(16).u32(event.id).bytes(none).u32(0).done());
     answered(event);
   }, (error) => fail(event, error));
 }
-
-

@@ -1,8 +1,7 @@
 // The module cloudflare:workers.
 import { Fetcher as ServiceStub, RpcPromise, RpcProperty, RpcStub, RpcTarget } from "mayfly:rpc";
 import { currentEvent, waitUntil as waitFor } from "mayfly:worker";
-import { exportsOfWorker as exports } from "mayfly:worker-context";
-import { env } from "mayfly:worker-env";
+import { env, exports, withEnv, withEnvAndExports, withExports } from "mayfly:worker-env";
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "mayfly:worker-entrypoint";
 import { PromiseResolve } from "mayfly:primordials";
 
@@ -13,5 +12,5 @@ function waitUntil(promise) {
   else waitFor(event, promise);
 }
 
-export { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };
-export default { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil };
+export { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil, withEnv, withEnvAndExports, withExports };
+export default { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub, WorkerEntrypoint, WorkflowEntrypoint, env, exports, waitUntil, withEnv, withEnvAndExports, withExports };
