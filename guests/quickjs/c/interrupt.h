@@ -11,6 +11,9 @@
  * writes to every object's header, and so to every page of the image. */
 #define GC_FIRST (24u << 20)
 
+/* The same of a worker, which lives long: garbage costs it more than pages. */
+#define GC_FIRST_SERVING (8u << 20)
+
 /* Bytes between two collections where memory is short. */
 #define GC_STEP (4u << 20)
 

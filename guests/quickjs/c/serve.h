@@ -322,7 +322,14 @@ static JSValue native_end_event(JSContext *ctx, JSValueConst this_val, int argc,
     return JS_UNDEFINED;
 }
 
+/* Whether this is a worker, if only one that is being evaluated. */
+static JSValue native_is_worker(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    return JS_NewBool(ctx, run.serve || is_serving());
+}
+
 static const JSCFunctionListEntry serve_functions[] = {
+    JS_CFUNC_DEF("isWorker", 0, native_is_worker),
     JS_CFUNC_DEF("failEvent", 3, native_fail_event),
     JS_CFUNC_MAGIC_DEF("eventDone", 1, native_end_event, EVENT_SAY_DONE),
     JS_CFUNC_MAGIC_DEF("endEvent", 1, native_end_event, EVENT_IS_ENDED),

@@ -145,7 +145,8 @@ HOST_EXPORT("begin") void guest_begin(uint32_t seed_low, uint32_t seed_high, uin
     guest.context->random_state = seed ? seed : 1; /* the generator's state is never 0 */
     heap_set_limit(memory);
     uint32_t room = heap.break_limit - heap.break_at;
-    JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + (room / 2 < GC_FIRST ? room / 2 : GC_FIRST));
+    uint32_t first = is_serving() ? GC_FIRST_SERVING : GC_FIRST;
+    JS_SetGCThreshold(rt, rt->malloc_state.malloc_size + (room / 2 < first ? room / 2 : first));
     gc_ceiling = rt->malloc_state.malloc_size + room - room / 4;
 }
 

@@ -4,7 +4,7 @@
 // forms and signals.
 //
 // Missing on purpose: caches, modes and credentials.
-import { Map, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
+import { Map, Set, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start } from "mayfly:host";
 import { BINDING, BODY_CANCEL, BODY_READ, FETCH, STUB_FETCH, WEBSOCKET } from "mayfly:op.gen";
@@ -19,14 +19,15 @@ import { followSignal, isAborted, isSignal, reasonOf, subscribe, unsubscribe } f
 import { answerBlob, answerData } from "mayfly:local-url";
 import { matchesIntegrity } from "mayfly:integrity";
 import { exposeOperations, requireArguments } from "mayfly:interface";
+import { currentEvent } from "mayfly:worker-events";
 import {
-  ArrayPrototypePush, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag, TypedArrayPrototypeSet,
+  ArrayPrototypePush, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag, TypedArrayPrototypeSet,
   ObjectGetOwnPropertyDescriptor, PromiseResolve, StringPrototypeToLowerCase, WeakMapPrototypeGet, WeakMapPrototypeSet, newPromise, promiseThen, uncurryThis,
 } from "mayfly:primordials";
 
 // ---- bodies that the host has
 
-// Handle of a response's body → { aborted, reason, fail, release }.
+// Handle of a response's body → { aborted, reason, fail, release, event }.
 const bodies = new Map();
 
 const handleMessage = (handle) => new Writer(4).u32(handle).done();
@@ -65,7 +66,21 @@ function release(handle) {
   const body = MapPrototypeGet(bodies, handle);
   if (body === undefined) return;
   MapPrototypeDelete(bodies, handle);
+  if (body.event !== undefined) SetPrototypeDelete(body.event.bodies, handle);
   body.release();
+}
+
+// hold notes a body that the host has.
+function hold(handle, release) {
+  const event = currentEvent();
+  if (event !== undefined) SetPrototypeAdd(event.bodies ??= new Set(), handle);
+  MapPrototypeSet(bodies, handle, { __proto__: null, aborted: false, reason: undefined, fail: undefined, release, event });
+}
+
+// forgetBodiesOf is for the end of a worker's event: the host has none of them
+// any more.
+export function forgetBodiesOf(event) {
+  if (event.bodies !== undefined) SetPrototypeForEach(event.bodies, release);
 }
 
 function cancelBody(handle) {
@@ -269,7 +284,7 @@ function begin(request, kind, wrap, resolve, reject) {
     }
     handle = handleOf(answer);
     if (handle === 0) finish();
-    else MapPrototypeSet(bodies, handle, { __proto__: null, aborted: false, reason: undefined, fail: undefined, release: finish });
+    else hold(handle, finish);
     if (integrity === "") resolve(native.fetchResponse(answer));
     else checkIntegrity(integrity, answer, resolve, reject);
   }, (error) => {

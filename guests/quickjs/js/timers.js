@@ -3,12 +3,13 @@
 //
 // Missing on purpose: strings as callbacks (they would be eval), and node's
 // Timeout objects with ref() and unref().
-import { Map, TypeError } from "mayfly:intrinsics";
+import { Map, Set, TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Writer, cancel, start } from "mayfly:host";
 import { SLEEP } from "mayfly:op.gen";
 import { exposeOperations } from "mayfly:interface";
-import { MapPrototypeClear, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, ReflectApply } from "mayfly:primordials";
+import { currentEvent } from "mayfly:worker-events";
+import { MapPrototypeClear, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, ReflectApply, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach } from "mayfly:primordials";
 
 const MAX_DELAY = 2 ** 31 - 1;
 const IMMEDIATE = {};
@@ -24,8 +25,12 @@ function add(name, callback, delay, repeat, args) {
   // As in node: what is out of range, NaN included, is the shortest delay.
   if (delay !== IMMEDIATE) delay = +delay;
   const id = nextId++;
+  const event = currentEvent();
   const fire = () => {
-    if (!repeat) MapPrototypeDelete(timers, id);
+    if (!repeat) {
+      MapPrototypeDelete(timers, id);
+      if (event !== undefined) SetPrototypeDelete(event.timers, id);
+    }
     ReflectApply(callback, globalThis, args);
   };
   let operation;
@@ -35,6 +40,7 @@ function add(name, callback, delay, repeat, args) {
     operation = native.timer(fire, delay >= 1 && delay <= MAX_DELAY ? delay : 1, repeat, undefined);
   }
   MapPrototypeSet(timers, id, operation);
+  if (event !== undefined) SetPrototypeAdd(event.timers ??= new Set(), id);
   return id;
 }
 
@@ -43,6 +49,8 @@ function remove(id) {
   const operation = MapPrototypeGet(timers, id);
   if (operation === undefined) return;
   MapPrototypeDelete(timers, id);
+  const event = currentEvent();
+  if (event !== undefined && event.timers !== undefined) SetPrototypeDelete(event.timers, id);
   cancel(operation);
 }
 
@@ -69,6 +77,11 @@ export function queueTask(callback) {
 // dropped by the guest.
 export function forgetTimers() {
   MapPrototypeClear(timers);
+}
+
+// forgetTimersOf is for the end of a worker's event.
+export function forgetTimersOf(event) {
+  if (event.timers !== undefined) SetPrototypeForEach(event.timers, (id) => { MapPrototypeDelete(timers, id); });
 }
 
 // unref lets the program end while the timer waits.

@@ -1,6 +1,7 @@
 // The env of a worker: the bindings of a deployed one, or what its parent gave a
 // dynamic one; and what withEnv puts in its place.
 import { Proxy, TypeError, Uint8Array } from "mayfly:intrinsics";
+import native from "mayfly:native";
 import { call } from "mayfly:host";
 import { ENVIRONMENT } from "mayfly:op.gen";
 import { env as bindings } from "mayfly:env";
@@ -13,17 +14,13 @@ import {
 const none = new Uint8Array(0);
 let current;
 let decode;
-let served = false;
 
 // connectEnvironment tells how values are decoded: decode(message).
 export function connectEnvironment(decoder) { decode = decoder; }
 
-// serveEnvironment says that this is a worker: executions have bindings only.
-export function serveEnvironment() { served = true; }
-
 export function environment() {
   if (current !== undefined) return current;
-  if (!served) return bindings;
+  if (!native.isWorker()) return bindings; // of an execution
   const message = call(ENVIRONMENT, none);
   return current = message[0] === 0 ? bindings : decode(message);
 }

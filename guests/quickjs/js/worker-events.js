@@ -1,11 +1,16 @@
-// The events of a worker that are under way, by their numbers.
+// The events of a worker that are under way, by their numbers. What modules keep
+// of operations that an event may leave behind is noted in its sets timers and
+// bodies, which are made when they are needed.
 import { Map } from "mayfly:intrinsics";
-import { MapPrototypeGet, MapPrototypeHas } from "mayfly:primordials";
+import native from "mayfly:native";
+import { MapPrototypeGet } from "mayfly:primordials";
 
 export const events = new Map();
 
 export const eventOf = (id) => MapPrototypeGet(events, id);
 
-// isOver tells that what belongs to an event is of no use any more. What belongs
-// to none lives as long as the isolate.
-export const isOver = (id) => id !== 0 && !MapPrototypeHas(events, id);
+// currentEvent is the event of the turn, or undefined.
+export function currentEvent() {
+  const id = native.currentEvent();
+  return id === 0 ? undefined : MapPrototypeGet(events, id);
+}

@@ -6,15 +6,17 @@ import native from "mayfly:native";
 import { Reader, Writer, call, utf8Decode } from "mayfly:host";
 import { ANSWER } from "mayfly:op.gen";
 import { signalAbort } from "mayfly:abort";
-import { environment, serveEnvironment } from "mayfly:worker-env";
+import { environment } from "mayfly:worker-env";
 import { newContext } from "mayfly:worker-context";
 import { isEntrypointClass } from "mayfly:worker-entrypoint";
-import { eventOf, events } from "mayfly:worker-events";
+import { currentEvent, eventOf, events } from "mayfly:worker-events";
 import { hasListeners, listenedFetch, listenedScheduled } from "mayfly:worker-listener";
 import { connectResponse, sendResponse } from "mayfly:worker-response";
 import { log } from "mayfly:worker-log";
 import { setLogger } from "mayfly:console";
 import { forgetTicks } from "mayfly:process";
+import { forgetTimersOf } from "mayfly:timers";
+import { forgetBodiesOf } from "mayfly:fetch";
 import {
   JSONParse, MapPrototypeDelete, MapPrototypeForEach, MapPrototypeSet, ObjectHasOwn, PromiseResolve, ReflectConstruct, TypedArrayPrototypeGetByteLength,
   bytesSubarray, promiseThen,
@@ -38,7 +40,6 @@ let exported; // the main module's namespace
 let defaultTarget; // its default export's receiver, if that is an object
 
 export function serve(namespace) {
-  serveEnvironment();
   exported = namespace;
   const value = exported.default;
   if (typeof value === "object" && value !== null) defaultTarget = { __proto__: null, object: value, isClass: false };
@@ -54,15 +55,13 @@ export function setCalls(handlers) { calls = handlers; }
 let ended = () => {};
 export function connectEnd(f) { ended = f; }
 
-// eventOf is an event that is under way, or undefined.
-export { eventOf };
-export const currentEvent = () => eventOf(native.currentEvent());
+export { currentEvent, eventOf };
 
 // waits counts what keeps an event from being over: its answer, what waitUntil
 // waits for (also in after), bodies that are being written, sockets, exports
 // that are held (also in held).
 const newEvent = (id, request, props) => ({
-  __proto__: null, id, waits: 1, after: 0, held: 0, answered: false, request, props, propsAt: 0, context: undefined, passThrough: false,
+  __proto__: null, id, waits: 1, after: 0, held: 0, answered: false, request, props, propsAt: 0, context: undefined, passThrough: false, timers: undefined, bodies: undefined,
 });
 
 export function dispatch(id, kind, message) {
@@ -98,7 +97,15 @@ function finish(event) {
   if (eventOf(id) !== event) return;
   MapPrototypeDelete(events, id);
   native.eventDone(id);
-  ended(id, event.held > 0);
+  leave(event);
+}
+
+// leave lets go of what is kept for an event that is over.
+function leave(event) {
+  event.context = undefined; // a cycle less to collect
+  forgetTimersOf(event);
+  forgetBodiesOf(event);
+  ended(event.id, event.held > 0);
 }
 
 // hold counts what others hold of what the event gave out.
@@ -156,7 +163,7 @@ function end(id) {
   forgetTicks();
   MapPrototypeDelete(events, id);
   native.endEvent(id);
-  ended(id, event.held > 0);
+  leave(event);
 }
 
 const hung = "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never generate a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";

@@ -168,7 +168,7 @@ same([new Request(u, { referrer: "" }).referrer, new Request(u, { referrer: "abo
 throws(() => new Request(u, { referrer: "no url" }), typeError);
 const members = [];
 new Request(u, new Proxy({}, { get(t, k) { members.push(k); } }));
-same(members, ["body", "cache", "credentials", "duplex", "headers", "integrity", "keepalive", "method", "mode", "priority", "redirect", "referrer", "referrerPolicy", "signal", "window"]);
+same(members, ["body", "cache", "credentials", "duplex", "headers", "integrity", "keepalive", "method", "mode", "priority", "redirect", "referrer", "referrerPolicy", "signal", "window", "cf"]);
 
 // Bodies of requests.
 for (const method of ["GET", "HEAD"]) throws(() => new Request(u, { method, body: "x" }), typeError);
