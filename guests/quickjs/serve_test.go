@@ -393,13 +393,13 @@ func TestDispatchFails(t *testing.T) {
 		"no response":      {"export default { fetch() { return 'x' } }", "", 0, "TypeError", "Incorrect type for Promise: the Promise did not resolve to 'Response'."},
 		"undefined":        {"export default { fetch() {} }", "", 0, "TypeError", "Incorrect type for Promise: the Promise did not resolve to 'Response'."},
 		"no handler":       {"export default { scheduled() {} }", "", 0, "TypeError", "Handler does not export a fetch() function."},
-		"no default":       {entrypoint, "", 0, "TypeError", "Worker has no default entrypoint."},
-		"no such":          {entrypoint, "None", 0, "TypeError", "Worker has no such entrypoint: None"},
-		"text":             {entrypoint, "text", 0, "TypeError", "Worker has no such entrypoint: text"},
-		"other class":      {entrypoint, "Other", 0, "TypeError", "Worker has no such entrypoint: Other"},
-		"inherited":        {entrypoint, "toString", 0, "TypeError", "Worker has no such entrypoint: toString"},
+		"no default":       {entrypoint, "", 0, "Error", "Worker has no default entrypoint."},
+		"no such":          {entrypoint, "None", 0, "Error", "Worker has no such entrypoint: None"},
+		"text":             {entrypoint, "text", 0, "Error", "Worker has no such entrypoint: text"},
+		"other class":      {entrypoint, "Other", 0, "Error", "Worker has no such entrypoint: Other"},
+		"inherited":        {entrypoint, "toString", 0, "Error", "Worker has no such entrypoint: toString"},
 		"plain":            {entrypoint, "plain", 0, "TypeError", "Handler does not export a fetch() function."},
-		"a function":       {"export default function () {}", "", 0, "TypeError", "Worker has no default entrypoint."},
+		"a function":       {"export default function () {}", "", 0, "Error", "Worker has no default entrypoint."},
 		"used":             {"export default { async fetch() { const r = new Response('x'); await r.text(); return r } }", "", 0, "TypeError", ""},
 		"locked":           {"export default { fetch() { const r = new Response(new ReadableStream()); r.body.getReader(); return r } }", "", 0, "TypeError", ""},
 		"an error":         {"export default { fetch() { return Response.error() } }", "", 0, "TypeError", "Return value is Response.error(), which can't be sent."},
@@ -855,11 +855,8 @@ func errorsIsMemory(err error) bool {
 
 // A worker that has served many events is as large as one that has served few.
 func TestServeLeaksNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100,000 events")
-	}
 	// Garbage without cycles goes at once; streams leave some that is collected.
-	const cycles = 12 << 20
+	const cycles = 28 << 20
 	for name, source := range map[string]string{
 		"plain":  "export default { fetch() { return new Response('hi') } }",
 		"async":  "export default { async fetch(r, env, ctx) { ctx.waitUntil(Promise.resolve()); setTimeout(() => {}, 1000); await 1; console.log(r.headers.get('a'), r.signal.aborted); return Response.json({ a: [r.url] }) } }",
@@ -869,8 +866,11 @@ func TestServeLeaksNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := serve(t, source)
 			n := 100_000
-			if name != "plain" {
+			switch name {
+			case "async", "throws":
 				n = 20_000
+			case "class":
+				n = 40_000 // which would be 48 MiB
 			}
 			var early uint32
 			message := request{headers: []op.Pair{{Name: "a", Value: "b"}}}.message()
