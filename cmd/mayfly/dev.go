@@ -76,7 +76,7 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 		settings.Languages = languagesOf(config)
 	}
 	data := dataSettings{Data: cmp.Or(cmd.Data, filepath.Join(config.Dir, ".mayfly"))}
-	if err := os.MkdirAll(data.Data, 0o700); err != nil {
+	if err := makeDevData(data.Data); err != nil {
 		return err
 	}
 	stores := &localStores{}
@@ -161,6 +161,19 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 
 // devGrace is how long requests may take to end when the command does.
 const devGrace = 3 * time.Second
+
+// makeDevData makes the directory of a project's buckets and values, which no
+// repository is to have.
+func makeDevData(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	ignore := filepath.Join(dir, ".gitignore")
+	if _, err := os.Stat(ignore); err == nil {
+		return nil
+	}
+	return os.WriteFile(ignore, []byte("*\n"), 0o600)
+}
 
 // languagesOf are the guests that a project needs, its own first.
 func languagesOf(c *project.Config) []string {

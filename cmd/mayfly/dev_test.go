@@ -184,6 +184,9 @@ hidden.txt
 
 func TestDev(t *testing.T) {
 	d := startDev(t, projectFolder(t, devProject))
+	if text, err := os.ReadFile(filepath.Join(d.dir, ".mayfly/.gitignore")); err != nil || string(text) != "*\n" {
+		t.Errorf("%q, %v", text, err)
+	}
 	if status, body := d.get("/", true); status != 200 || !strings.HasPrefix(body, "<h1>first</h1>") || !strings.Contains(body, devScript) {
 		t.Errorf("%d %s", status, body)
 	}
@@ -300,6 +303,43 @@ func TestDev(t *testing.T) {
 		t.Errorf("got %v, %v", response, err)
 	}
 	response.Body.Close()
+}
+
+// TestDevStreams has bodies go through as they come.
+func TestDevStreams(t *testing.T) {
+	d := startDev(t, projectFolder(t, `
+-- wrangler.toml --
+main = "index.js"
+compatibility_date = "2026-11-01"
+-- index.js --
+import notes from "./notes.txt" with { type: "text" };
+export default {
+	fetch(request) {
+		const url = new URL(request.url);
+		if (url.pathname === "/notes") return new Response(notes);
+		if (url.pathname === "/page") {
+			const { readable, writable } = new TransformStream();
+			const w = writable.getWriter();
+			w.write(new TextEncoder().encode("<p>first</p>"));
+			request.signal.addEventListener("abort", () => console.log("gone"));
+			return new Response(readable, { headers: { "content-type": "text/html" } });
+		}
+		return new Response(null, { status: 404 });
+	},
+};
+-- notes.txt --
+notes
+`))
+	d.want("/notes", 200, "notes")
+	response, err := http.Get(d.base + "/page")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	first := make([]byte, 12)
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "<p>first</p>" {
+		t.Errorf("got %q, %v", first, err)
+	}
 }
 
 // TestDevProjects serves the projects that use what only workers have.
