@@ -26,21 +26,22 @@ var scenarios map[string]scenario
 // The table names functions that read cases, which look names up in it.
 func init() {
 	scenarios = map[string]scenario{
-		"slow-bytes":  slowBytes,
-		"half-open":   halfOpen,
-		"disconnect":  disconnect,
-		"neighbours":  neighbours,
-		"storm":       storm,
-		"clones":      clones,
-		"residue":     residue,
-		"unread":      unread,
-		"kill":        killRounds,
-		"cache":       damagedCache,
-		"data":        damagedData,
-		"pressure":    memoryPressure,
-		"stop":        stopUnderLoad,
-		"soak":        soak,
-		"brute-force": bruteForce,
+		"slow-bytes":   slowBytes,
+		"half-open":    halfOpen,
+		"disconnect":   disconnect,
+		"neighbours":   neighbours,
+		"storm":        storm,
+		"clones":       clones,
+		"residue":      residue,
+		"unread":       unread,
+		"kill":         killRounds,
+		"kill-deploys": killDeploys,
+		"cache":        damagedCache,
+		"data":         damagedData,
+		"pressure":     memoryPressure,
+		"stop":         stopUnderLoad,
+		"soak":         soak,
+		"brute-force":  bruteForce,
 	}
 }
 
