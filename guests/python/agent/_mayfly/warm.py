@@ -114,6 +114,14 @@ def names():
     tqdm.tqdm.monitor_interval = 0  # it would start a thread, and complain
 
 
+def workers():
+    """Requests as workers answer them."""
+    from . import entry, worker
+
+    entry.worker = worker
+    worker.rehearse(entry)
+
+
 STEPS = (
     ("streams", stdio.install),
     ("warnings", errors.install),
@@ -126,6 +134,7 @@ STEPS = (
     ("tables", tables),
     ("tracebacks", failures),
     ("programs", programs),
+    ("workers", workers),
 )
 
 

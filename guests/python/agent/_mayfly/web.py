@@ -11,6 +11,7 @@ from email.message import Message
 from email.parser import BytesParser
 from http import HTTPStatus
 from os import urandom
+from struct import Struct, pack
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from . import binding, codec, host, loop, net_fetch, net_operations, op, stub, value, worker_loop
@@ -23,6 +24,7 @@ LAST, BROKEN = 1, 2  # of a write
 TEXT = "text/plain;charset=UTF-8"
 _NO_BODY = frozenset((101, 204, 205, 304))
 _REDIRECTS = {"follow": 0, "manual": 1, "error": 2}
+_u32 = Struct("<I").unpack_from
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 
 
@@ -482,7 +484,7 @@ def body_of(body, what):
 class Body(Newable):
     """What requests and responses have in common."""
 
-    _content = None  # None, bytes, or a ReadableStream
+    # _content is None, bytes, or a ReadableStream
     _used = False
     _plain = True  # json() gives plain dicts
 
@@ -617,6 +619,7 @@ class Request(Body):
             self._content = None if "body" in options else input._give()
         else:
             self.url, self.method, self.headers, self.redirect, self._cf, self._signal = checked_url(str(input)), "GET", Headers(), "follow", None, None
+            self._content = None
         self.method = method_of(options.get("method", self.method))
         if "headers" in options:
             self.headers = Headers(options["headers"])
@@ -634,18 +637,30 @@ class Request(Body):
             raise TypeError("Request with a GET or HEAD method cannot have a body.")
 
     @classmethod
-    def _received(cls, r):
-        """That of a dispatched event."""
+    def _received(cls, data, at, event):
+        """That of a dispatched event: what comes after the URL is read when it is
+        asked for."""
         self = cls.__new__(cls)
-        self.method, self.url, self.redirect, self._signal = r.str(), r.str(), "manual", None
-        self.headers = make_headers([(r.str().lower(), r.str()) for _ in range(r.u32())])
-        self._cf = r.bytes()
-        kind, data, handle = r.u8(), r.bytes(), r.u32()
-        if kind == BYTES:
-            self._content = data
-        elif kind == STREAM:
-            self._content = ReadableStream(handle)
+        size, = _u32(data, at)
+        at += 4
+        self.method = data[at:at + size].decode()
+        at += size
+        size, = _u32(data, at)
+        at += 4
+        self.url = data[at:at + size].decode("utf-8", "replace")
+        self._rest = data, at + size
+        self._event, self._signal, self.redirect = event, None, "manual"
         return self
+
+    def __getattr__(self, name):
+        if name in ("headers", "_cf", "_content") and "_rest" in self.__dict__:
+            r = codec.Reader(*self.__dict__.pop("_rest"))
+            self.headers = make_headers([(r.str().lower(), r.str()) for _ in range(r.u32())])
+            self._cf = r.bytes()
+            kind, data, handle = r.u8(), r.bytes(), r.u32()
+            self._content = data if kind == BYTES else ReadableStream(handle) if kind == STREAM else None
+            return self.__dict__[name]
+        raise AttributeError(f"'Request' object has no attribute {name!r}", name=name, obj=self)
 
     @property
     def cf(self):
@@ -662,9 +677,10 @@ class Request(Body):
         return self._signal
 
     def clone(self):
+        headers = Headers(self.headers)  # which has the rest read
         copy = Request.__new__(Request)
         copy.__dict__.update(self.__dict__)
-        copy.headers = Headers(self.headers)
+        copy.headers = headers
         copy._content = self._clone_content()
         return copy
 
@@ -702,6 +718,9 @@ class Response(Body):
             status = options.pop("status", status)
             status_text = options.pop("status_text", status_text)
             headers = options.pop("headers", headers)
+        if type(body) is str and status is None and headers is None:  # most are
+            self.status, self.status_text, self.headers, self._content = 200, status_text, make_headers([("content-type", TEXT)]), body.encode("utf-8", "replace")
+            return
         if isinstance(body, Response) and status is None:
             status, status_text, headers = body.status, status_text or body.status_text, body.headers if headers is None else headers
         self.status = 200 if status is None else int(status)
@@ -744,10 +763,7 @@ class Response(Body):
         self = cls.__new__(cls)
         self.status, self.status_text, self.url, self.redirected = answer.status, answer.reason, answer.url, answer.redirected
         self.headers = make_headers([(name.lower(), v) for name, v in answer.headers])
-        if answer.kind == BYTES:
-            self._content = bytes(answer.body)
-        elif answer.kind == STREAM:
-            self._content = ReadableStream(answer.handle)
+        self._content = bytes(answer.body) if answer.kind == BYTES else ReadableStream(answer.handle) if answer.kind == STREAM else None
         return self
 
     @property
@@ -808,6 +824,10 @@ async def asset(answer):
     yield await answer.bytes()
 
 
+def sized(data):
+    return len(data).to_bytes(4, "little") + data
+
+
 def respond(event, response):
     """Answers a fetch. A body that is to be written is the coroutine that does."""
     content = response._give()
@@ -819,12 +839,14 @@ def respond(event, response):
             kind, data = OF_HOST, handle.to_bytes(4, "little")
         else:
             kind, source = STREAM, content
-    w = codec.Writer().u32(event).u32(response.status).str(response.status_text)
     pairs = response.headers._list
-    w.u32(len(pairs))
+    parts = [pack("<II", event, response.status), sized(response.status_text.encode()), pack("<I", len(pairs))]
     for name, v in pairs:
-        w.str(name).str(v)
-    answer = host.call(op.RESPOND, w.u8(kind).bytes(data).done())
+        parts.append(sized(name.encode()))
+        parts.append(sized(v.encode("utf-8", "replace")))
+    parts.append(pack("<BI", kind, len(data)))
+    parts.append(data)
+    answer = host.call(op.RESPOND, b"".join(parts))
     if source is None:
         return None
     return write_stream(int.from_bytes(answer[:4], "little"), source)

@@ -386,7 +386,14 @@ def receiver(event):
     return kind(context_of(event), stub.env)
 
 
+DEFAULT = bytes(12)  # the default entrypoint, without props
+
+
 def read_entrypoint(event, r):
+    if r.data.startswith(DEFAULT, r.at):
+        event.entrypoint = ""
+        r.at += 12
+        return
     event.entrypoint = r.str()
     at = r.at
     if stub.skip(r):
@@ -431,8 +438,7 @@ def call_handler(event, name, argument):
 
 async def handle_fetch(event, r):
     read_entrypoint(event, r)
-    request = web.Request._received(r)
-    request._event = event
+    request = web.Request._received(r.data, r.at, event)
     if "Default" not in entrypoints and event.entrypoint == "":
         request._plain = False  # what its json() gives has attributes, too
     answer = call_handler(event, "fetch", request)
@@ -498,3 +504,48 @@ async def simple(event, name, argument):
 
 
 HANDLERS = {FETCH: handle_fetch, CALL: handle_call, SCHEDULED: handle_scheduled, TAIL: handle_tail}
+
+
+# ---- the image
+
+
+def rehearse(entry):
+    """Serves requests while the image is made, so that what answers them has run:
+    isolates then change less of it."""
+    global main
+    calls, host.call = host.call, lambda number, payload=b"": bytes(16)
+    try:
+        main = ModuleType("main")
+        exec(REHEARSAL, main.__dict__)
+        main.Default = type("Default", (WorkerEntrypoint,), {"fetch": main.fetch, "add": main.add})
+        main.Response = web.Response
+        worker_loop.begin()
+        worker_loop.deliver, worker_loop.failed = dispatch, uncaught
+        find_entrypoints()
+        w = codec.Writer().str("").bytes(b"").u32(0).str("GET").str("http://worker.localhost/path").u32(2)
+        w.str("accept").str("*/*").str("host").str("worker.localhost").bytes(b"{}").u8(0).bytes(b"").u32(0)
+        fetched = w.done()
+        w = codec.Writer().u8(0).str("").bytes(b"").u32(0).u32(0).u8(0).u32(1).str("add")
+        called = w.done() + value.write([1, 2.5, "text", {"a": [None, True]}, value.Object(b=b"bytes")])
+        for i in range(REHEARSALS):
+            for kind, message in ((FETCH, fetched), (CALL, called)):
+                entry.serve(op.EVENT_DISPATCH, bytes(5) + codec.Writer().u32(2 * i + kind).u8(kind).bytes(message).done())
+        if under_way:
+            raise RuntimeError("a rehearsed event is not over")
+    finally:
+        host.call = calls
+        main = None
+        entrypoints.clear()
+        _positions.clear()
+        worker_loop.worker = loop._loop = loop.serving = host.serving = None
+        worker_loop.deliver = worker_loop.failed = None
+
+
+REHEARSALS = 40
+REHEARSAL = """
+async def fetch(self, request):
+    return Response(request.method + request.headers.get("accept"))
+
+def add(self, a, b, c, d, e):
+    return {"a": a, "b": [b, c, d, e]}
+"""
