@@ -38,8 +38,11 @@ type hot struct {
 type baseKey [sha256.Size]byte
 
 const (
-	hotStarts = 3  // of a base until it becomes hot
-	maxHot    = 64 // hot bases at once
+	hotStarts = 3 // of a base until it becomes hot
+	// maxHotImage is how many bytes an image may have that is copied for hot
+	// bases: one with everything in it, as Python's, costs more than it saves.
+	maxHotImage = 32 << 20
+	maxHot      = 64 // hot bases at once
 )
 
 // bases are the states of code that was seen before, by digest. What nobody uses
@@ -150,7 +153,7 @@ func (b *base) start() (*isolate.Program, *isolate.State, *hot) {
 	defer s.mu.Unlock()
 	b.users++
 	b.starts++
-	if b.hot == nil && b.starts >= hotStarts {
+	if b.hot == nil && b.starts >= hotStarts && b.program.ImageBytes() <= maxHotImage {
 		if program, err := b.program.Derived(b.state); err == nil {
 			if len(s.hot) == maxHot {
 				s.cool(s.hot[0].base)

@@ -195,6 +195,9 @@ func (p *Program) ready() (*Program, error) {
 // Digest names the warm image, in hexadecimal.
 func (p *Program) Digest() string { return p.image.Digest().String() }
 
+// ImageBytes is how many bytes of memory the warm image holds.
+func (p *Program) ImageBytes() int64 { return p.image.Stored() }
+
 // Name is the guest's name.
 func (p *Program) Name() string { return p.guest.Name() }
 
