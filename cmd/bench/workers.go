@@ -84,7 +84,7 @@ func (b *bench) workers(ctx context.Context) ([]result, error) {
 // of the same for Mayfly. packages is where npm has put its packages.
 func (b *bench) workersCode(packages, folder string) (manifest string, err error) {
 	source := filepath.Join(inputs, "workers")
-	for _, name := range []string{"parent.js", "hono-app.js", "config.capnp"} {
+	for _, name := range []string{"parent.js", "hono-app.js", "hono-api.js", "config.capnp"} {
 		content, err := os.ReadFile(filepath.Join(source, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(folder, name), content, 0o644)
@@ -96,30 +96,43 @@ func (b *bench) workersCode(packages, folder string) (manifest string, err error
 	if err := os.Symlink(filepath.Join(packages, "node_modules"), filepath.Join(folder, "node_modules")); err != nil {
 		return "", err
 	}
-	builder, err := bundle.NewBuilder(bundle.Project{Dir: folder, Main: "hono-app.js", Minify: true})
-	if err != nil {
-		return "", err
-	}
-	defer builder.Close()
-	out, err := builder.Build(context.Background())
-	if err != nil {
-		return "", err
-	}
-	hono := out.Modules[out.Main].Content
-	b.say("  Hono is a bundle of %d KB", len(hono)>>10)
-	if err := os.WriteFile(filepath.Join(folder, "hono-app.txt"), hono, 0o644); err != nil {
-		return "", err
+	modules := map[string]any{}
+	for _, name := range []string{"hono-app", "hono-api"} {
+		source, err := bundleOf(folder, name+".js")
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, name+".txt"), source, 0o644)
+		}
+		if err != nil {
+			return "", err
+		}
+		b.say("  %s is a bundle of %d KB", name, len(source)>>10)
+		modules[name+".txt"] = map[string]string{"text": string(source)}
 	}
 	parent, err := os.ReadFile(filepath.Join(folder, "parent.js"))
 	if err != nil {
 		return "", err
 	}
+	modules["parent.js"] = map[string]string{"js": string(parent)}
 	return toJSON(map[string]any{
 		"main_module": "parent.js", "compatibility_date": "2026-08-01",
-		"modules":  map[string]any{"parent.js": map[string]string{"js": string(parent)}, "hono-app.txt": map[string]string{"text": string(hono)}},
+		"modules":  modules,
 		"bindings": map[string]any{"LOADER": map[string]string{"type": "worker_loader"}},
 		"limits":   map[string]int{"subrequests": 100_000, "cpu_ms": 300_000},
 	}), nil
+}
+
+// bundleOf is a bundle of one of the folder's files.
+func bundleOf(folder, main string) ([]byte, error) {
+	builder, err := bundle.NewBuilder(bundle.Project{Dir: folder, Main: main, Minify: true})
+	if err != nil {
+		return nil, err
+	}
+	defer builder.Close()
+	out, err := builder.Build(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return out.Modules[out.Main].Content, nil
 }
 
 // startWorkers starts Mayfly and deploys the worker.

@@ -120,7 +120,10 @@ type service struct {
 	props       rpc.Value
 }
 
-var _ worker.Tailer = (*service)(nil)
+var (
+	_ worker.Tailer = (*service)(nil)
+	_ worker.Direct = (*service)(nil)
+)
 
 // Retain implements rpc.Target.
 func (*service) Retain() {}
@@ -137,6 +140,22 @@ func (t *service) find(ctx context.Context) (*worker.Entrypoint, error) {
 		return nil, &op.ErrorRecord{Name: "Error", Message: fmt.Sprintf("There is no worker %q, to which a service binding leads.", t.key.name)}
 	}
 	return w.Entrypoint(strings.TrimSpace(t.entrypoint), t.props, worker.Limits{}), nil
+}
+
+// Now implements worker.Direct.
+func (t *service) Now() *worker.Entrypoint {
+	s := t.deployments
+	s.mu.RLock()
+	d := s.current[t.key]
+	s.mu.RUnlock()
+	if d == nil || !d.once.TryLock() {
+		return nil
+	}
+	defer d.once.Unlock()
+	if d.target == nil || d.closed {
+		return nil
+	}
+	return d.target.Entrypoint(t.entrypoint, t.props, worker.Limits{})
 }
 
 // Fetch implements rpc.Target.

@@ -1,5 +1,5 @@
-# workerd as a peer: the worker that makes workers. The bundle of hono-app.js is
-# put beside this file.
+# workerd as a peer: the worker that makes workers. The bundles of the
+# applications are put beside this file.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -11,6 +11,7 @@ const parent :Workerd.Worker = (
   modules = [
     (name = "parent.js", esModule = embed "parent.js"),
     (name = "hono-app.txt", text = embed "hono-app.txt"),
+    (name = "hono-api.txt", text = embed "hono-api.txt"),
   ],
   compatibilityDate = "2026-08-01",
   compatibilityFlags = ["experimental"],

@@ -1,5 +1,6 @@
 // What the bench asks of both servers: workers that this one makes.
 import honoSource from "hono-app.txt";
+import apiSource from "hono-api.txt";
 
 const compatibilityDate = "2026-08-01";
 
@@ -11,10 +12,10 @@ const tiny = (id) => ({
   globalOutbound: null,
 });
 
-const hono = (suffix = "") => ({
+const hono = (source) => ({
   compatibilityDate,
   mainModule: "main.js",
-  modules: { "main.js": honoSource + suffix },
+  modules: { "main.js": source },
   globalOutbound: null,
 });
 
@@ -36,10 +37,12 @@ async function ask(stub, url = "http://worker/") {
 const byID = (env, id) => env.LOADER.get("worker-" + id, () => tiny(id));
 
 let made = 0;
+let started;
 
 export default {
   async fetch(request, env) {
     const url = new URL(request.url);
+    started ??= Date.now();
     const number = (name) => Number(url.searchParams.get(name));
     switch (url.pathname.slice(url.pathname.lastIndexOf("/"))) {
       case "/get":
@@ -47,11 +50,11 @@ export default {
       case "/load":
         return env.LOADER.load(tiny(1)).getEntrypoint().fetch("http://worker/");
       case "/load-hono":
-        return env.LOADER.load(hono()).getEntrypoint().fetch("http://worker/api/items/7");
+        return env.LOADER.load(hono(honoSource)).getEntrypoint().fetch("http://worker/items/7");
       case "/load-new":
-        return env.LOADER.load(hono(`\n// ${number("run")} ${++made}`)).getEntrypoint().fetch("http://worker/api/items/7");
+        return env.LOADER.load(hono(honoSource + `\n// ${started} ${++made}`)).getEntrypoint().fetch("http://worker/items/7");
       case "/hono":
-        return env.LOADER.get("hono", () => hono()).getEntrypoint().fetch("http://worker/api/items/7?verbose=1");
+        return env.LOADER.get("hono", () => hono(apiSource)).getEntrypoint().fetch("http://worker/api/items/7?verbose=1");
       case "/call": {
         const target = env.LOADER.get("adder", adder).getEntrypoint();
         let sum = 0;
