@@ -23,6 +23,7 @@ func (in *instance) provide() {
 		for _, l := range def.Loaders {
 			in.bound = append(in.bound, binding.Entry{Name: l.Name, Kind: KindLoader})
 		}
+		in.named = len(in.bound)
 		for i, s := range def.Services {
 			in.stubs[uint32(i+1)] = &stub{target: s.Target}
 		}
@@ -49,7 +50,11 @@ func (in *instance) describe(w *op.Writer) {
 	}
 	w.U32(uint32(count))
 	for i, b := range bound {
-		w.Str(b.Name)
+		name := b.Name
+		if i >= in.named { // it was passed on: it has a handle, not a name
+			name = ""
+		}
+		w.Str(name)
 		w.Str(b.Kind)
 		w.U32(uint32(i + 1))
 		w.Bytes(b.Value)

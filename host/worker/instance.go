@@ -48,6 +48,7 @@ type instance struct {
 	uploads  map[uint32]*pipe.Pipe // bodies of requests to stubs, by operation
 	bindings *binding.Session
 	bound    []binding.Entry
+	named    int // how many of these env has by their names
 	dynamics map[uint32]*dynamicHandle
 	loaded   uint32 // the last handle of a dynamic worker
 	over     bool

@@ -1,11 +1,16 @@
 package worker
 
 import (
+	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 
+	"mayfly/host/binding"
+	"mayfly/host/binding/kv"
 	"mayfly/host/rpc"
+	"mayfly/storage/kv/embedded"
 )
 
 // rpcPair makes the workers of testdata/rpc: the caller's entrypoint.
@@ -62,5 +67,51 @@ func TestRPC(t *testing.T) {
 				t.Error("nothing was checked")
 			}
 		})
+	}
+}
+
+// TestBindingsPassed has workers pass bindings to each other that have the same
+// name at both: each stays what it was.
+func TestBindingsPassed(t *testing.T) {
+	store, err := embedded.Open(t.Context(), filepath.Join(t.TempDir(), "kv"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	namespace := func(name string) binding.Entry {
+		return binding.Entry{Name: "KV", Kind: binding.KindKV, Open: func(ctx context.Context) (binding.Binding, error) {
+			n, err := store.Open(ctx, "tenant", name)
+			if err != nil {
+				return nil, err
+			}
+			return kv.New(n, kv.Options{}), nil
+		}}
+	}
+	s := newService(t, nil)
+	callee := script(`import { WorkerEntrypoint } from "cloudflare:workers"
+export default class extends WorkerEntrypoint {
+	async put(kv, value) { await kv.put("k", value); await this.env.KV.put("k", "callee's"); return Object.keys(this.env).join() }
+	async both(a, b) { return [await a.get("k"), await b.get("k"), await this.env.KV.get("k"), a === b] }
+	own() { return { kv: this.env.KV } }
+}`)
+	callee.Bindings.Entries = []binding.Entry{namespace("callee")}
+	caller := script(`export default {async fetch(request, env) {
+	const out = [await env.CALLEE.put(env.KV, "caller's"), await env.KV.get("k")];
+	const { kv } = await env.CALLEE.own();
+	out.push(await kv.get("k"), await env.CALLEE.both(env.KV, kv), await env.CALLEE.both(kv, kv), Object.keys(env).sort().join());
+	try { await env.CALLEE.put(env.LOADER) } catch (e) { out.push(e.message) }
+	return Response.json(out);
+}}`)
+	caller.Bindings.Entries = []binding.Entry{namespace("caller")}
+	caller.Services = []ServiceBinding{{"CALLEE", s.Worker(callee).Entrypoint("", rpc.Value{}, Limits{})}}
+	caller.Loaders = []LoaderBinding{{"LOADER"}}
+	_, body := get(t, entry(s, caller), "http://example.com/")
+	const want = `["KV","caller's","callee's",["caller's","callee's","callee's",false],["callee's","callee's","callee's",true],"CALLEE,KV,LOADER","Could not serialize object of type \"WorkerLoader\". This type does not support serialization."]`
+	if body != want {
+		t.Errorf("got  %s\nwant %s", body, want)
 	}
 }

@@ -3,7 +3,7 @@
 // holds for one execution; a session's objects look theirs up again.
 //
 // The host's packages below host/binding describe the messages of the methods.
-import { Error, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
+import { Error, Map, TypeError, Uint8Array, WeakMap } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, cancel, start, utf8Decode } from "mayfly:host";
 import { BINDING, BINDINGS, BODY_WRITE } from "mayfly:op.gen";
@@ -12,7 +12,7 @@ import { bytesOf } from "mayfly:crypto";
 import { blobBytes, isBlob } from "mayfly:blob";
 import { isReadableStream } from "mayfly:streams";
 import {
-  JSONParse, ObjectDefineProperty, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, WeakMapPrototypeSet, bytesSubarray, newPromise,
+  JSONParse, MapPrototypeGet, MapPrototypeSet, ObjectDefineProperty, StringPrototypeToWellFormed, TypedArrayPrototypeGetByteLength, WeakMapPrototypeGet, WeakMapPrototypeSet, bytesSubarray, newPromise,
 } from "mayfly:primordials";
 
 const none = new Uint8Array(0);
@@ -42,18 +42,32 @@ export function defineKind(kind, make) { makers[kind] = make; }
 // forgetBindings begins another execution in the same state.
 export function forgetBindings() {
   table = undefined;
+  numbered = new Map();
   epoch++;
+}
+
+// The same by handle; and those that were passed to this isolate, which have no
+// name here.
+let numbered = new Map();
+
+// list asks the host for what there is; what is known already stays. Services
+// have handles of their own.
+function list(each) {
+  const r = new Reader(call(BINDINGS, none));
+  const n = r.u32();
+  for (let i = 0; i < n; i++) {
+    const name = r.str();
+    const b = { __proto__: null, name, kind: r.str(), handle: r.u32(), value: utf8Decode(r.bytes()), object: undefined };
+    const known = b.kind === "service" ? b : MapPrototypeGet(numbered, b.handle);
+    if (known === undefined) MapPrototypeSet(numbered, b.handle, b);
+    each(known ?? b);
+  }
 }
 
 function bindings() {
   if (table !== undefined) return table;
   const fresh = { __proto__: null };
-  const r = new Reader(call(BINDINGS, none));
-  const n = r.u32();
-  for (let i = 0; i < n; i++) {
-    const name = r.str();
-    fresh[name] = { __proto__: null, kind: r.str(), handle: r.u32(), value: utf8Decode(r.bytes()), object: undefined };
-  }
+  list((b) => { if (b.name !== "") fresh[b.name] = b; });
   table = fresh;
   return fresh;
 }
@@ -77,31 +91,29 @@ export function bindingOf(name) {
   if (b.object !== undefined) return b.object;
   const before = made[name];
   if (before !== undefined && before.kind === b.kind && before.value === b.value) return b.object = before.object;
-  const make = makers[b.kind];
-  if (make === undefined) return undefined;
-  const reference = { __proto__: null, name, kind: b.kind, epoch, handle: b.handle };
-  b.object = make(reference, b.value);
-  WeakMapPrototypeSet(references, b.object, reference);
+  if (makers[b.kind] === undefined) return undefined;
+  b.object = make(b);
   made[name] = b;
   return b.object;
 }
 
-// bindingAt answers the binding that the host has under a number: one that was
-// passed to this isolate, which the host lists with the others from then on.
+// bindingAt answers the binding that the host has under a handle: one that was
+// passed to this isolate is listed from then on.
 export function bindingAt(handle) {
-  const at = (all) => {
-    for (const name in all) if (all[name].handle === handle) return name;
-    return undefined;
-  };
-  let name = table === undefined ? undefined : at(table);
-  if (name === undefined) {
-    const before = table;
-    table = undefined;
-    const now = bindings();
-    for (const known in before) if (now[known] !== undefined) now[known].object = before[known].object;
-    name = at(now);
+  let b = MapPrototypeGet(numbered, handle);
+  if (b === undefined) {
+    list(() => {});
+    b = MapPrototypeGet(numbered, handle);
   }
-  return name === undefined ? undefined : bindingOf(name);
+  if (b === undefined || makers[b.kind] === undefined) return undefined;
+  return b.object ??= make(b);
+}
+
+function make(b) {
+  const reference = { __proto__: null, name: b.name, kind: b.kind, epoch, handle: b.handle };
+  const object = makers[b.kind](reference, b.value);
+  WeakMapPrototypeSet(references, object, reference);
+  return object;
 }
 
 export function handleOf(reference) {
