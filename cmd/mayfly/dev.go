@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -17,21 +16,19 @@ import (
 	"syscall"
 	"time"
 
-	"mayfly/api"
 	"mayfly/cmd/mayfly/project"
 	"mayfly/host/bundle"
-	"mayfly/host/deployment"
 	"mayfly/host/execution"
-	"mayfly/host/rpc"
 	"mayfly/host/worker"
 )
 
 // devCommand is mayfly dev.
 type devCommand struct {
 	projectSettings
-	IP   string `help:"Address to listen on; default: the configuration's, or 127.0.0.1." placeholder:"ADDRESS"`
-	Port int    `short:"p" help:"Port to listen on; 0: a free one; default: the configuration's, or 8787." default:"-1" placeholder:"PORT"`
-	Data string `help:"Directory of the buckets and values of the project; default: .mayfly in it." placeholder:"DIR" type:"path"`
+	IP   string   `help:"Address to listen on; default: the configuration's, or 127.0.0.1." placeholder:"ADDRESS"`
+	Port int      `short:"p" help:"Port to listen on; 0: a free one; default: the configuration's, or 8787." default:"-1" placeholder:"PORT"`
+	With []string `help:"Directory of another project, whose worker services of this one lead to; it is at NAME.localhost, too. Repeatable." placeholder:"DIR" type:"path"`
+	Data string   `help:"Directory of the buckets and values of the project; default: .mayfly in it." placeholder:"DIR" type:"path"`
 
 	cacheSettings `group:"Settings, as those of mayfly serve:"`
 	AllowPrivate  []string `group:"Settings, as those of mayfly serve:" help:"Networks that fetch may reach although they are private or local." placeholder:"CIDR" env:"MAYFLY_ALLOW_PRIVATE"`
@@ -46,7 +43,9 @@ type development struct {
 	host    *host
 	service *worker.Service
 	log     *devLog
-	reloads reloads
+	reloads *reloads
+	all     []*development // with those that are served beside it, all with the same of the above
+	data    string
 	// What the last build made; only the goroutine that builds uses these.
 	config  *project.Config
 	builder *bundle.Builder
@@ -55,7 +54,8 @@ type development struct {
 	built   *worker.Code
 
 	mu       sync.Mutex
-	prepared chan struct{} // closed when the guests are ready and the first build is over
+	prepared chan struct{} // closed when the guests are ready
+	begun    chan struct{} // closed when the first build is over
 	current  *worker.Worker
 	name     string
 	assets   *project.Assets
@@ -70,12 +70,25 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &development{command: cmd, dir: config.Dir, log: &devLog{style: style, w: c.err}, prepared: make(chan struct{})}
+	d := &development{command: cmd, dir: config.Dir, log: &devLog{style: style, w: c.err}, reloads: &reloads{}, prepared: make(chan struct{}), begun: make(chan struct{})}
+	d.all = []*development{d}
+	configs := []*project.Config{config}
+	for _, path := range cmd.With {
+		other := *cmd
+		other.Project, other.Name, other.Var, other.Define = path, "", nil, nil
+		beside, err := other.load(c.err, style)
+		if err != nil {
+			return err
+		}
+		configs = append(configs, beside)
+		d.all = append(d.all, &development{command: &other, dir: beside.Dir, log: d.log, reloads: d.reloads, prepared: d.prepared, begun: make(chan struct{})})
+	}
 	settings := &engineSettings{cacheSettings: cmd.cacheSettings, AllowPrivate: cmd.AllowPrivate, LogLevel: cmd.LogLevel, Languages: cmd.Languages}
 	if len(settings.Languages) == 0 {
-		settings.Languages = languagesOf(config)
+		settings.Languages = languagesOf(configs)
 	}
 	data := dataSettings{Data: cmp.Or(cmd.Data, filepath.Join(config.Dir, ".mayfly"))}
+	d.data = data.Data
 	if err := makeDevData(data.Data); err != nil {
 		return err
 	}
@@ -117,7 +130,9 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 		_ = server.Shutdown(grace)
 		_ = server.Close()
 		<-served
-		d.close()
+		for _, one := range d.all {
+			one.close()
+		}
 	}()
 
 	ready := make(chan error, 1)
@@ -132,15 +147,20 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 			<-ready
 		}
 	}()
-	d.start(life, config)
+	var building sync.WaitGroup
+	defer func() {
+		stop()
+		building.Wait()
+	}()
+	for i, one := range d.all {
+		one.host, one.service, one.all, one.data = d.host, d.service, d.all, d.data
+		building.Go(func() { one.develop(life, configs[i]) })
+	}
 	fmt.Fprintf(d.log, "%s serves %s\n", style.paint(colourBold, cmp.Or(config.Name, "mayfly dev")), style.paint(colourCyan, "http://"+displayAddress(listener.Addr())+"/"))
-	changed := make(chan []string)
-	go d.watcher.changes(life, func(paths []string) {
-		select {
-		case changed <- paths:
-		case <-life.Done():
-		}
-	})
+	for _, beside := range configs[1:] {
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		fmt.Fprintf(d.log, "%s is at %s\n", style.paint(colourBold, beside.Name), style.paint(colourCyan, "http://"+net.JoinHostPort(beside.Name+".localhost", port)+"/"))
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -153,9 +173,17 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 				return err
 			}
 			close(d.prepared)
-		case paths := <-changed:
-			d.changed(life, paths)
 		}
+	}
+}
+
+// develop makes the first build, and another whenever the project changes, until
+// life ends.
+func (d *development) develop(life context.Context, config *project.Config) {
+	d.start(life, config)
+	close(d.begun)
+	if d.watcher.notify != nil {
+		d.watcher.changes(life, func(paths []string) { d.changed(life, paths) })
 	}
 }
 
@@ -175,13 +203,15 @@ func makeDevData(dir string) error {
 	return os.WriteFile(ignore, []byte("*\n"), 0o600)
 }
 
-// languagesOf are the guests that a project needs, its own first.
-func languagesOf(c *project.Config) []string {
-	switch {
-	case filepath.Ext(c.Main) == ".py":
-		return []string{"python", "javascript"}
-	case len(c.Loaders) > 0: // which may load either
-		return []string{"javascript", "python"}
+// languagesOf are the guests that projects need, the first one's own first.
+func languagesOf(configs []*project.Config) []string {
+	for i, c := range configs {
+		switch {
+		case i == 0 && filepath.Ext(c.Main) == ".py":
+			return []string{"python", "javascript"}
+		case len(c.Loaders) > 0, filepath.Ext(c.Main) == ".py": // a loader may load either
+			return []string{"javascript", "python"}
+		}
 	}
 	return []string{"javascript"}
 }
@@ -218,79 +248,15 @@ func displayAddress(a net.Addr) string {
 	return a.String()
 }
 
-// handler answers requests: our own paths, assets, the worker.
-func (d *development) handler(life context.Context, address net.Addr) http.Handler {
-	forward := api.NewWorkerHandler(life, func(ctx context.Context) (rpc.Target, error) {
-		w, _, err := d.ready(ctx)
-		if err != nil {
-			return nil, err
-		}
-		var target rpc.Target
-		if w != nil {
-			target = w.Entrypoint("", rpc.Value{}, worker.Limits{})
-		}
-		d.mu.Lock()
-		files, rules := d.files, d.assets
-		d.mu.Unlock()
-		if files != nil {
-			target, _, err = deployment.Front(files, assetRules(rules), target)
-		}
-		return target, err
-	}, d.showError)
-	own, _, _ := net.SplitHostPort(address.String())
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A page elsewhere could have its name lead here (DNS rebinding).
-		host := r.Host
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if host = strings.Trim(strings.ToLower(host), "[]"); host != "localhost" && host != own && host != "127.0.0.1" && host != "::1" && !strings.HasSuffix(host, ".localhost") {
-			http.Error(w, fmt.Sprintf("%q is not served here", r.Host), http.StatusForbidden)
-			return
-		}
-		switch r.URL.Path {
-		case devEvents:
-			d.reloads.ServeHTTP(w, r)
-			return
-		case devScript:
-			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-			w.Header().Set("Cache-Control", "no-store")
-			_, _ = io.WriteString(w, reloadScript) // the client may be gone
-			return
-		case "/cdn-cgi/handler/scheduled", "/__scheduled":
-			d.scheduled(w, r)
-			return
-		}
-		page := &reloadingWriter{ResponseWriter: w, head: r.Method == http.MethodHead}
-		defer page.finish()
-		forward.ServeHTTP(page, r)
-	})
-}
-
-// scheduled has the worker's scheduled handler run, for a cron that the query
-// names.
-func (d *development) scheduled(w http.ResponseWriter, r *http.Request) {
-	current, _, err := d.ready(r.Context())
-	if err == nil && current == nil {
-		err = errors.New("there is no worker")
-	}
-	if err == nil {
-		err = current.Entrypoint("", rpc.Value{}, worker.Limits{}).Scheduled(r.Context(), time.Now(), cmp.Or(r.URL.Query().Get("cron"), "* * * * *"))
-	}
-	if err != nil {
-		d.showError(w, r, err)
-		return
-	}
-	_, _ = io.WriteString(w, "Ran scheduled event\n") // the client may be gone
-}
-
 // ready is the worker of the last build, as soon as there is one; nil if there
 // are assets alone.
 func (d *development) ready(ctx context.Context) (*worker.Worker, string, error) {
-	select {
-	case <-d.prepared:
-	case <-ctx.Done():
-		return nil, "", ctx.Err()
+	for _, done := range []chan struct{}{d.prepared, d.begun} {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return nil, "", ctx.Err()
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -306,8 +272,7 @@ func (d *development) workerName() string {
 // start makes the first build, and watches the project.
 func (d *development) start(ctx context.Context, config *project.Config) {
 	var err error
-	data := cmp.Or(d.command.Data, filepath.Join(config.Dir, ".mayfly"))
-	if d.watcher, err = newWatcher(func(path string) bool { return path == data }); err != nil {
+	if d.watcher, err = newWatcher(func(path string) bool { return path == d.data }); err != nil {
 		d.watcher = &watcher{}
 		d.log.style.warning(d.log, "changes are not seen: "+err.Error())
 	}

@@ -203,7 +203,7 @@ func TestDev(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	if status, body := d.get("/elsewhere", false); status != 500 || !strings.Contains(body, `There is no worker "elsewhere" here`) {
+	if status, body := d.get("/elsewhere", false); status != 500 || !strings.Contains(body, `There is no worker "elsewhere" here: mayfly dev --with DIR`) {
 		t.Errorf("%d %s", status, body)
 	}
 	d.want("/cdn-cgi/handler/scheduled?cron=*/5+*+*+*+*", 200, "Ran scheduled event")
@@ -303,6 +303,44 @@ func TestDev(t *testing.T) {
 		t.Errorf("got %v, %v", response, err)
 	}
 	response.Body.Close()
+}
+
+// TestDevTogether serves projects that are bound to each other.
+func TestDevTogether(t *testing.T) {
+	dir := projectFolder(t, `
+-- shop/wrangler.json --
+{"name": "shop", "main": "index.js", "compatibility_date": "2026-11-01", "services": [{"binding": "AUTH", "service": "auth", "props": {"level": 2}}, {"binding": "NAMED", "service": "auth", "entrypoint": "Named"}], "tail_consumers": [{"service": "auth"}]}
+-- shop/index.js --
+export default { async fetch(request, env) { console.log("a sale"); return new Response(await (await env.AUTH.fetch(request)).text() + await env.NAMED.who("me")) } };
+-- auth/wrangler.json --
+{"name": "auth", "main": "index.js", "compatibility_date": "2026-11-01"}
+-- auth/index.js --
+import { WorkerEntrypoint } from "cloudflare:workers";
+export class Named extends WorkerEntrypoint { who(name) { return "it is " + name } }
+export default {
+	fetch: (request, env, ctx) => new Response("level " + (ctx.props?.level ?? "none") + " "),
+	tail: (events) => console.log("heard of", events[0].scriptName, events[0].logs[0].message[0]),
+};
+`)
+	d := startDev(t, filepath.Join(dir, "shop"), "--with", filepath.Join(dir, "auth"))
+	d.want("/", 200, "level 2 it is me")
+	d.eventually("the tail", func() bool { return strings.Contains(d.out.String(), "heard of shop a sale\n") })
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.base+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "auth.localhost"
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if text, err := io.ReadAll(response.Body); err != nil || string(text) != "level none " {
+		t.Errorf("got %s, %v", text, err)
+	}
+	d.dir = filepath.Join(dir, "auth")
+	d.write("index.js", "import { WorkerEntrypoint } from 'cloudflare:workers';\nexport class Named extends WorkerEntrypoint { who() { return 'somebody else' } }\nexport default { fetch: () => new Response('changed ') }")
+	d.eventually("the change", func() bool { _, text := d.get("/", false); return strings.HasPrefix(text, "changed ") })
 }
 
 // TestDevStreams has bodies go through as they come.

@@ -94,6 +94,9 @@ func (d *development) define(ctx context.Context, c *project.Config, vars map[st
 		}
 		def.Services = append(def.Services, worker.ServiceBinding{Name: s.Binding, Target: t})
 	}
+	for _, name := range c.TailConsumers {
+		def.Tails = append(def.Tails, &devService{development: d, name: name})
+	}
 	for _, name := range c.Loaders {
 		def.Loaders = append(def.Loaders, worker.LoaderBinding{Name: name})
 	}
@@ -101,8 +104,8 @@ func (d *development) define(ctx context.Context, c *project.Config, vars map[st
 	return def, err
 }
 
-// A devService is a worker that another is bound to: in dev that can only be
-// the project's own.
+// A devService is a worker that another is bound to: one of the projects that
+// are served together, looked up for each use.
 type devService struct {
 	development *development
 	name        string
@@ -111,14 +114,35 @@ type devService struct {
 }
 
 func (s *devService) target(ctx context.Context) (rpc.Target, error) {
-	w, name, err := s.development.ready(ctx)
+	for _, one := range s.development.all {
+		w, name, err := one.ready(ctx)
+		if name != s.name {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		one.mu.Lock()
+		files := one.files != nil
+		one.mu.Unlock()
+		if files && s.entrypoint == "" || w == nil {
+			return one.target(ctx)
+		}
+		return w.Entrypoint(s.entrypoint, s.props, worker.Limits{}), nil
+	}
+	return nil, &op.ErrorRecord{Name: "Error", Message: fmt.Sprintf("There is no worker %q here: mayfly dev --with DIR serves another project beside this one", s.name)}
+}
+
+// Tail implements worker.Tailer.
+func (s *devService) Tail(ctx context.Context, items []byte, scripts []worker.TailTraceItem) error {
+	t, err := s.target(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if name != s.name {
-		return nil, &op.ErrorRecord{Name: "Error", Message: fmt.Sprintf("There is no worker %q here: mayfly dev runs this project only", s.name)}
+	if tailer, ok := t.(worker.Tailer); ok {
+		return tailer.Tail(ctx, items, scripts)
 	}
-	return w.Entrypoint(s.entrypoint, s.props, worker.Limits{}), nil
+	return nil
 }
 
 // Fetch implements rpc.Target.
