@@ -201,7 +201,6 @@ function encode(object) {
   }
   if (isSignal(object)) return [SIGNAL, giveSignal(object)];
   const reference = referenceOf(object);
-  if (reference?.kind === "worker_loader") throw refused("WorkerLoader");
   if (reference !== undefined) return [BINDING, locals !== undefined ? shared(object) : native.capability(BINDING_KIND, handleOf(reference))];
   if (isReadableStream(object)) return [READABLE, giveReadable(object)];
   if (isWritableStream(object)) return [WRITABLE, giveWritable(object)];
