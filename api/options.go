@@ -18,6 +18,7 @@ import (
 	"mayfly/host/execution"
 	"mayfly/storage"
 	"mayfly/storage/meta"
+	"mayfly/storage/usage"
 )
 
 // An Executor runs programs; *execution.Service is one. It is used from many
@@ -61,6 +62,10 @@ type Options struct {
 	Presign func(ctx context.Context, tenant, method, bucket, key string, expires time.Duration) (string, error)
 	Buckets Buckets // nil: there are none
 	Workers Workers // nil: there are none
+	Logs    Logs    // of workers; nil: there are none
+	Usage   Usage   // nil: nothing is counted
+	// Prices are what usage costs; nil: answers tell no costs.
+	Prices *usage.Prices
 	// WorkerDomains are those of which each subdomain is a worker; empty:
 	// workers are reached below /w/ alone.
 	WorkerDomains []string

@@ -10,6 +10,7 @@ import (
 
 	"mayfly/host/execution"
 	"mayfly/storage/meta"
+	"mayfly/storage/usage"
 )
 
 // errDisconnected cancels an execution whose client went away, errRequested
@@ -220,6 +221,12 @@ func (s *Server) settle(x *run, result *execution.Result) record {
 		final.Artifacts = append(final.Artifacts, meta.Artifact{
 			Name: a.Name, Path: a.Path, Size: a.Size, ContentType: a.ContentType, SHA256: a.SHA256,
 			ObjectKey: execution.ArtifactKey(x.id, a.Name), Export: storedExport(a.Export),
+		})
+	}
+	if s.options.Usage != nil {
+		s.options.Usage.Record(usage.Entry{
+			Time: now, Tenant: x.tenant, Kind: usage.Execution, Outcome: string(result.Outcome),
+			CPU: result.Usage.CPU, Wall: result.Usage.Wall, Subrequests: result.Usage.Subrequests,
 		})
 	}
 	x.mu.Lock()

@@ -40,6 +40,7 @@ type Server struct {
 	draining atomic.Bool
 	work     sync.WaitGroup // runs in the background, and announce
 	async    chan struct{}  // a place for each of MaxAsync
+	stopping chan struct{}  // closed when a shutdown begins
 }
 
 // New checks the options and makes a server that does not listen yet.
@@ -53,6 +54,7 @@ func New(options Options) (*Server, error) {
 		hosts:    newHostPolicy(&options),
 		failures: failureLimiter{most: options.KeyFailures, window: options.KeyFailureWindow},
 		async:    make(chan struct{}, options.MaxAsync),
+		stopping: make(chan struct{}),
 	}
 	if s.metrics, err = newMetrics(options.Registry); err != nil {
 		return nil, err
@@ -118,7 +120,9 @@ const cancelGrace = 5 * time.Second
 // ctx is over, cancels the rest, and waits until all are recorded. Its error
 // says what did not end even so.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.draining.Store(true)
+	if !s.draining.Swap(true) {
+		close(s.stopping)
+	}
 	err := s.http.Shutdown(ctx)
 	s.drain(ctx)
 	s.end(errShutdown)
@@ -264,7 +268,7 @@ func (s *Server) routes() {
 		}
 	}
 	for _, route := range s.workerRoutes() {
-		handler := s.counted(s.authenticated(s.withWorkers(route.handler)))
+		handler := s.counted(s.authenticated(s.withWorkers(route)))
 		e.Add(route.method, route.path, handler)
 		if route.method == http.MethodGet {
 			e.HEAD(route.path, handler)
@@ -277,6 +281,8 @@ func (s *Server) routes() {
 			e.HEAD(route.path, handler)
 		}
 	}
+	get("/v1/usage", s.authenticated(s.getUsage))
+	get("/v1/usage/dynamic-workers", s.authenticated(s.listDynamics))
 	e.POST("/v1/executions", s.counted(s.authenticated(s.postExecution)))
 	e.POST("/v1/executions/:id/cancel", s.counted(s.authenticated(s.cancelExecution)))
 }

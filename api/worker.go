@@ -35,29 +35,32 @@ var _ Workers = (*deployment.Service)(nil)
 type workerRoute struct {
 	method, path string
 	handler      func(c echo.Context, tenant string) error
+	known        []string // parameters besides tenant, cursor and limit
 }
 
 func (s *Server) workerRoutes() []workerRoute {
 	return []workerRoute{
-		{http.MethodGet, "/v1/workers", s.listWorkers},
-		{http.MethodGet, "/v1/workers/:name", s.getWorker},
-		{http.MethodPut, "/v1/workers/:name", s.putWorker},
-		{http.MethodDelete, "/v1/workers/:name", s.deleteWorker},
-		{http.MethodGet, "/v1/workers/:name/versions", s.listVersions},
-		{http.MethodPost, "/v1/workers/:name/rollback", s.rollBack},
-		{http.MethodHead, "/v1/assets/:sha256", s.headAsset},
-		{http.MethodPut, "/v1/assets/:sha256", s.putAsset},
+		{http.MethodGet, "/v1/workers", s.listWorkers, nil},
+		{http.MethodGet, "/v1/workers/:name", s.getWorker, nil},
+		{http.MethodPut, "/v1/workers/:name", s.putWorker, nil},
+		{http.MethodDelete, "/v1/workers/:name", s.deleteWorker, nil},
+		{http.MethodGet, "/v1/workers/:name/versions", s.listVersions, nil},
+		{http.MethodPost, "/v1/workers/:name/rollback", s.rollBack, nil},
+		{http.MethodGet, "/v1/workers/:name/logs", s.watchLogs, logParameters},
+		{http.MethodHead, "/v1/assets/:sha256", s.headAsset, nil},
+		{http.MethodPut, "/v1/assets/:sha256", s.putAsset, nil},
 	}
 }
 
 // withWorkers finds out whose workers are meant, and answers the errors of a
 // handler that are a client's.
-func (s *Server) withWorkers(handler func(c echo.Context, tenant string) error) func(echo.Context, principal) error {
+func (s *Server) withWorkers(route workerRoute) func(echo.Context, principal) error {
+	known := append([]string{"tenant", "cursor", "limit"}, route.known...)
 	return func(c echo.Context, who principal) error {
 		if s.options.Workers == nil {
 			return newProblem(notFound, "This server keeps no workers.")
 		}
-		q, problem := query(c, who, "tenant", "cursor", "limit")
+		q, problem := query(c, who, known...)
 		if problem != nil {
 			return problem
 		}
@@ -65,7 +68,7 @@ func (s *Server) withWorkers(handler func(c echo.Context, tenant string) error) 
 			q.tenant = anonymousTenant
 		}
 		c.Set(queryKey, q)
-		return workerProblem(handler(c, q.tenant), c.Param("name"))
+		return workerProblem(route.handler(c, q.tenant), c.Param("name"))
 	}
 }
 

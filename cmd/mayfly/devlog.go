@@ -25,8 +25,11 @@ var levelColours = map[string]string{"debug": colourFaint, "info": colourCyan, "
 
 // logged prints a message of the console as it comes.
 func (l *devLog) logged(w *worker.Worker, m *worker.TraceLog) {
+	l.message(l.who(w), m)
+}
+
+func (l *devLog) message(who string, m *worker.TraceLog) {
 	var b strings.Builder
-	who := l.who(w)
 	for line := range strings.SplitSeq(strings.TrimSuffix(printable(m.Text), "\n"), "\n") {
 		fmt.Fprintf(&b, "%s%s\n", who, l.style.paint(levelColours[m.Level], line))
 	}
@@ -43,9 +46,10 @@ func (l *devLog) who(w *worker.Worker) string {
 }
 
 // traced prints an event: its errors, and what it was.
-func (l *devLog) traced(w *worker.Worker, t *worker.Trace) {
+func (l *devLog) traced(w *worker.Worker, t *worker.Trace) { l.ended(l.who(w), t) }
+
+func (l *devLog) ended(who string, t *worker.Trace) {
 	var b strings.Builder
-	who := l.who(w)
 	for _, e := range t.Exceptions {
 		stack := strings.TrimPrefix(printable(e.Stack), e.Name+": "+e.Message)
 		fmt.Fprintf(&b, "%s%s %s\n", who, l.style.paint(colourRed, "uncaught"), l.style.paint(colourBold, printable(e.Name+": "+e.Message)))

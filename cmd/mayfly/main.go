@@ -29,6 +29,9 @@ type commands struct {
 	Init    initCommand    `cmd:"" help:"Begin a project of a worker from a template."`
 	Dev     devCommand     `cmd:"" help:"Serve the worker of a project on this machine, and build it again when it changes."`
 	Deploy  deployCommand  `cmd:"" help:"Deploy the worker of a project to a server."`
+	Workers workersCommand `cmd:"" help:"List, show, roll back and delete deployed workers."`
+	Tail    tailCommand    `cmd:"" help:"Print the logs and errors of a deployed worker as they come."`
+	Usage   usageCommand   `cmd:"" help:"Print what workers and executions used, and what that costs."`
 	Guests  guestsCommand  `cmd:"" help:"Prepare the guests, and list them."`
 	Keys    keysCommand    `cmd:"" help:"Create, list and revoke API keys."`
 	S3Keys  s3KeysCommand  `cmd:"" name:"s3-keys" help:"Create, list and delete the keys of mayfly serve --s3."`

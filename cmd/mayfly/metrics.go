@@ -6,11 +6,12 @@ import (
 
 	"mayfly/host/session"
 	"mayfly/runtime/isolate"
+	"mayfly/storage/usage"
 )
 
 // newRegistry has the metrics of the process, of the runtime and of sessions; the API adds
 // those of requests.
-func newRegistry(r *isolate.Runtime, sessions *session.Service) *prometheus.Registry {
+func newRegistry(r *isolate.Runtime, sessions *session.Service, counted *usage.Recorder) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, m := range []struct {
@@ -38,5 +39,43 @@ func newRegistry(r *isolate.Runtime, sessions *session.Service) *prometheus.Regi
 	} {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: m.name, Help: m.help}, func() float64 { return m.value(sessions.Stats()) }))
 	}
+	registry.MustRegister(usageCollector{counted})
 	return registry
+}
+
+// A usageCollector shows what was used since the process began. Its labels have few
+// values: who used it is told by GET /v1/usage.
+type usageCollector struct{ recorder *usage.Recorder }
+
+var (
+	usageLabels      = []string{"kind", "outcome"}
+	usageEvents      = prometheus.NewDesc("mayfly_usage_events_total", "Events and executions that ended, by kind and outcome.", usageLabels, nil)
+	usageSubrequests = prometheus.NewDesc("mayfly_usage_subrequests_total", "Requests that these made.", usageLabels, nil)
+	usageCPU         = prometheus.NewDesc("mayfly_usage_cpu_seconds_total", "Processor time that they used.", usageLabels, nil)
+	usageWall        = prometheus.NewDesc("mayfly_usage_wall_seconds_total", "Time that they took.", usageLabels, nil)
+	usageDynamics    = prometheus.NewDesc("mayfly_usage_dynamic_workers_total", "Dynamic workers, each once for each UTC day on which it was used.", nil, nil)
+	usageLost        = prometheus.NewDesc("mayfly_usage_lost_total", "Entries of usage that could not be written.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (usageCollector) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{usageEvents, usageSubrequests, usageCPU, usageWall, usageDynamics, usageLost} {
+		c <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (u usageCollector) Collect(c chan<- prometheus.Metric) {
+	s := u.recorder.Stats()
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	for _, t := range s.Totals {
+		counter(usageEvents, float64(t.Events), t.Kind.String(), t.Outcome)
+		counter(usageSubrequests, float64(t.Subrequests), t.Kind.String(), t.Outcome)
+		counter(usageCPU, t.CPU.Seconds(), t.Kind.String(), t.Outcome)
+		counter(usageWall, t.Wall.Seconds(), t.Kind.String(), t.Outcome)
+	}
+	counter(usageDynamics, float64(s.Dynamics))
+	counter(usageLost, float64(s.Lost))
 }

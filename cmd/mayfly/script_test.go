@@ -137,6 +137,19 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 			}
 		}
 	},
+	// watched waits until that many streams of the server are open.
+	"watched": func(ts *testscript.TestScript, neg bool, args []string) {
+		for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+			text, err := send(ts, "GET", "/metrics", "")
+			ts.Check(err)
+			if strings.Contains(text, "\nmayfly_event_streams "+args[0]+"\n") {
+				return
+			}
+			if time.Since(begin) > time.Minute {
+				ts.Fatalf("nobody watches: %s", text)
+			}
+		}
+	},
 	// terminate asks the processes in the background to stop, as an operator
 	// would; wait waits for them.
 	"terminate": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -15,11 +15,13 @@ import (
 	"mayfly/api"
 	registry "mayfly/host/deployment"
 	"mayfly/host/execution"
+	"mayfly/host/logs"
 	"mayfly/host/session"
 	"mayfly/host/worker"
 	objects "mayfly/storage/fs"
 	"mayfly/storage/kv"
 	"mayfly/storage/meta"
+	"mayfly/storage/usage"
 )
 
 // dataSettings are where a server keeps what it stores.
@@ -62,6 +64,10 @@ type serveCommand struct {
 // Run serves until ctx ends, which is a signal to stop.
 func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig) (err error) {
 	log := newLog(c.err, cmd.level())
+	prices, err := config.readPrices()
+	if err != nil {
+		return err
+	}
 	records, err := cmd.openMeta(ctx)
 	if err != nil {
 		return err
@@ -117,7 +123,13 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 	if err != nil {
 		return err
 	}
-	workerConfig := worker.Config{Executions: h.service}
+	counted, err := usage.Open(ctx, filepath.Join(cmd.Data, "usage"), usage.Options{Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, counted.Close()) }()
+	sink := &logs.Sink{Usage: counted}
+	workerConfig := worker.Config{Executions: h.service, Traced: sink.Traced, Watched: sink.Watched}
 	if bundler != nil {
 		defer bundler.Close()
 		workerConfig.Bundler = bundler
@@ -140,9 +152,10 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 			return s3.presign(ctx, buckets, tenant, method, bucket, key, expires)
 		},
 		Executor: h.service, Store: records, Objects: artifacts, Sessions: sessions, Secrets: secrets, Buckets: buckets, Workers: workers, WorkerDomains: domains,
+		Logs: &sink.Hub, Usage: counted, Prices: prices,
 		Listen: cmd.Listen, RequireKeys: cmd.RequireKeys, PublicURL: cmd.PublicURL, ArtifactDomain: cmd.ArtifactDomain,
 		Hosts: cmd.Hosts, Origins: cmd.Origins, Secret: secret, Keep: cmd.Keep, MaxBody: int64(cmd.MaxBody),
-		Registry: newRegistry(h.runtime, sessions), Log: log, Version: version,
+		Registry: newRegistry(h.runtime, sessions, counted), Log: log, Version: version,
 	})
 	if err != nil {
 		return usageError{err}

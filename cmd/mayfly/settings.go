@@ -195,6 +195,7 @@ type fileConfig struct {
 	path    string
 	values  map[string]any
 	buckets any // the tables of external buckets; nil: there are none
+	prices  any // the table of prices; nil: there is none
 }
 
 func openConfig(path string) (*fileConfig, error) {
@@ -215,8 +216,9 @@ func readConfig(path string, r io.Reader) (*fileConfig, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	c.buckets = c.values["buckets"]
+	c.buckets, c.prices = c.values["buckets"], c.values["prices"]
 	delete(c.values, "buckets")
+	delete(c.values, "prices")
 	return c, nil
 }
 

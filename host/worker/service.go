@@ -162,6 +162,7 @@ func (s *Service) watched(w *Worker) bool {
 
 // traced passes an ended event's trace on.
 func (s *Service) traced(w *Worker, t *Trace) {
+	t.First = t.Dynamic && !w.traced.Swap(true)
 	if s.config.Traced != nil {
 		s.config.Traced(w, t)
 	}

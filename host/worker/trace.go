@@ -27,6 +27,7 @@ type Trace struct {
 	Parent      string        `json:"-"`
 	ID          string        `json:"-"` // of a dynamic worker
 	Dynamic     bool          `json:"-"`
+	First       bool          `json:"-"` // the first of a dynamic worker
 	CPU         time.Duration `json:"-"`
 	Wall        time.Duration `json:"-"`
 	Subrequests int           `json:"-"`

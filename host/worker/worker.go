@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mayfly/host/op"
@@ -27,6 +28,8 @@ type Worker struct {
 	instances []*instance
 	closed    bool
 	loaders   map[string]*loader // by binding
+
+	traced atomic.Bool // an event of it has ended
 }
 
 // Worker makes a worker of a definition.
