@@ -80,6 +80,11 @@ func (p *Platform) newStore(iso *isolate.Isolate) *webassembly.Store {
 	})
 }
 
+// Rooted says whether the isolate has what is of no use to another that goes on
+// from its state: instances of WebAssembly, and what belongs to them. It is asked
+// between turns.
+func (p *Platform) Rooted() bool { return p.wasm != nil && p.wasm.Instantiated() }
+
 // Close lets go of what the isolate has. It no longer runs.
 func (p *Platform) Close() error {
 	if p.streams != nil {

@@ -118,6 +118,17 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// Instantiated says whether there is anything but modules, which can be compiled
+// again from their bytes.
+func (s *Store) Instantiated() bool {
+	for _, o := range s.objects {
+		if _, module := o.(*module); o != nil && !module {
+			return true
+		}
+	}
+	return false
+}
+
 // add gives an object its handle.
 func (s *Store) add(o object) (handle, error) {
 	var x uint32

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"mayfly/host/op"
 	"mayfly/runtime/isolate"
@@ -208,42 +209,52 @@ func (s *bases) close() {
 }
 
 // build makes the worker's base: of code that was seen before, or by evaluating
-// the modules. The error is for whoever asks.
-func (w *Worker) build() (*base, error) {
+// the modules. Where nothing can go on from what those leave it is the instance
+// itself that has evaluated them. The error is for whoever asks.
+func (w *Worker) build() (*base, *instance, error) {
 	if w.def.Code == nil {
-		return nil, &op.ErrorRecord{Name: "Error", Message: "The Worker has no code, only assets."}
+		return nil, nil, &op.ErrorRecord{Name: "Error", Message: "The Worker has no code, only assets."}
 	}
 	if err := w.prepare(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	key := w.baseKey()
 	b, private := w.service.bases.get(key)
 	if b != nil {
-		return b, nil
+		return b, nil, nil
 	}
-	state, asked, err := w.evaluate()
+	state, asked, kept, err := w.evaluate()
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
+	case kept != nil:
+		return nil, kept, nil
 	case private, asked:
 		if !private {
 			w.service.bases.setPrivate(key)
 		}
-		return w.service.bases.own(w.program, state), nil
+		return w.service.bases.own(w.program, state), nil, nil
 	}
-	return w.service.bases.put(key, w.program, state), nil
+	return w.service.bases.put(key, w.program, state), nil, nil
 }
 
 // evaluate evaluates the modules in an isolate of its own, and keeps the state
 // that they leave. asked says that they looked at env.
-func (w *Worker) evaluate() (state *isolate.State, asked bool, err error) {
+//
+// Where they have left more than a state holds, the isolate is kept instead: it
+// serves by itself.
+func (w *Worker) evaluate() (state *isolate.State, asked bool, kept *instance, err error) {
 	in := newInstance(w)
 	in.evaluating, in.started = true, make(chan struct{})
 	in.resident = w.service.config.Executions.Runtime().Reside(isolate.Residence{
 		Program: w.program, Host: in, Tenant: w.def.Tenant, Memory: w.limits.MemoryBytes, Operations: maxOperations,
 	})
 	in.iso = in.resident.Isolate()
-	defer in.resident.Close(isolate.OK, "")
+	defer func() {
+		if kept == nil {
+			in.resident.Close(isolate.OK, "")
+		}
+	}()
 	message := op.NewWriter(nil)
 	if w.def.Code.StartupEval() {
 		message.U8(1)
@@ -264,14 +275,21 @@ func (w *Worker) evaluate() (state *isolate.State, asked bool, err error) {
 	in.mu.Unlock()
 	switch {
 	case started != nil:
-		return nil, false, w.startError(started)
+		return nil, false, nil, w.startError(started)
 	case fault != nil:
-		return nil, false, fault
+		return nil, false, nil, fault
+	}
+	if in.platform.Rooted() {
+		in.evaluating = false
+		in.last = evaluation
+		in.resident.Finish(evaluation, false)
+		in.used = time.Now()
+		return nil, false, in, nil
 	}
 	if state, err = in.resident.Keep(context.Background()); err != nil {
-		return nil, false, err
+		return nil, false, nil, err
 	}
-	return state, in.asked, nil
+	return state, in.asked, nil, nil
 }
 
 // evaluation is the event of an instance that evaluates.

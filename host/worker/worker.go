@@ -25,6 +25,7 @@ type Worker struct {
 	mu        sync.Mutex
 	base      *base // nil: not yet evaluated
 	building  chan struct{}
+	rooted    bool // instances can't begin with a base: each evaluates the modules
 	instances []*instance
 	closed    bool
 	loaders   map[string]*loader // by binding
@@ -70,7 +71,7 @@ func (w *Worker) pick(ctx context.Context) (*instance, error) {
 			w.mu.Unlock()
 			return nil, ErrClosed
 		}
-		if w.base != nil {
+		if w.base != nil || w.rooted && len(w.instances) > 0 && !w.def.Request {
 			in := w.choose()
 			w.mu.Unlock()
 			w.service.touch(in)
@@ -80,16 +81,27 @@ func (w *Worker) pick(ctx context.Context) (*instance, error) {
 			done := make(chan struct{})
 			w.building = done
 			w.mu.Unlock()
-			b, err := w.build()
+			b, kept, err := w.build()
 			w.mu.Lock()
 			w.base, w.building = b, nil
+			if kept != nil {
+				w.rooted = true
+				w.instances = append(w.instances, kept)
+			}
 			if err == nil && w.closed {
 				err = ErrClosed
 			}
 			w.mu.Unlock()
 			close(done)
 			if err != nil {
+				if kept != nil {
+					kept.resident.Close(isolate.OK, "")
+				}
 				return nil, err
+			}
+			if kept != nil {
+				w.service.touch(kept)
+				return kept, nil
 			}
 			continue
 		}
@@ -122,7 +134,7 @@ func (w *Worker) choose() *instance {
 				break
 			}
 		}
-		if best != nil && (best.load.Load() < crowded || len(w.instances) >= w.service.processors) {
+		if best != nil && (best.load.Load() < crowded || len(w.instances) >= w.service.processors || w.base == nil) {
 			best.used = time.Now()
 			return best
 		}
