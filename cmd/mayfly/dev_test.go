@@ -384,6 +384,19 @@ notes
 func TestDevProjects(t *testing.T) {
 	modules := installProjects(t, preparedCache(t))
 	for name, check := range map[string]func(d *devServer){
+		"capnweb": func(d *devServer) {
+			// Two calls, the second on what the first gives, in one batch.
+			body := "[\"push\",[\"pipeline\",0,[\"greet\"],[\"you\"]]]\n[\"push\",[\"pipeline\",0,[\"counter\"],[]]]\n[\"push\",[\"pipeline\",2,[\"add\"],[5]]]\n[\"pull\",1]\n[\"pull\",3]"
+			response, err := http.Post(d.base+"/rpc", "text/plain", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			text, err := io.ReadAll(response.Body)
+			if err != nil || response.StatusCode != 200 || !strings.Contains(string(text), `["resolve",1,"hello you"]`) || !strings.Contains(string(text), `["resolve",3,5]`) {
+				t.Errorf("got %s, %v", text, err)
+			}
+		},
 		"codemode": func(d *devServer) {
 			d.want("/", 200, `{"result":42,"logs":["on the way"]}`)
 		},
