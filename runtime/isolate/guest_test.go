@@ -55,7 +55,7 @@ func (g scripted) Imports() []engine.Import {
 	return []engine.Import{
 		{Module: "env", Name: "script", Func: func(in engine.Instance, _ []uint64) {
 			port := in.Data().(Port)
-			port.Host().(*scriptHost).script(port, in.Memory())
+			port.Host().(scriptPlayer).play(port, in.Memory())
 		}},
 		{Module: "env", Name: "yield", Func: func(in engine.Instance, _ []uint64) { in.Data().(Port).Yield() }},
 	}
@@ -233,3 +233,43 @@ func closeState(t testing.TB, s *State) {
 		t.Error(err)
 	}
 }
+
+// residentHost is the host of a resident that a script plays.
+type residentHost struct {
+	scriptHost
+	refused  func(event uint32, err error)
+	exceeded func(event uint32)
+	rested   func(pending bool)
+	ended    func(Report)
+}
+
+func (h *residentHost) Refused(event uint32, err error) {
+	if h.refused != nil {
+		h.refused(event, err)
+	}
+}
+
+func (h *residentHost) Exceeded(event uint32) {
+	if h.exceeded != nil {
+		h.exceeded(event)
+	}
+}
+
+func (h *residentHost) Rested(pending bool) {
+	if h.rested != nil {
+		h.rested(pending)
+	}
+}
+
+func (h *residentHost) Ended(r Report) {
+	if h.ended != nil {
+		h.ended(r)
+	}
+}
+
+// A scriptPlayer is a host that plays a script.
+type scriptPlayer interface {
+	play(port Port, memory []byte)
+}
+
+func (h *scriptHost) play(port Port, memory []byte) { h.script(port, memory) }

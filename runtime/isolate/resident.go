@@ -193,7 +193,11 @@ func (x *Resident) between(ctx context.Context, f func(p *processor) error) erro
 func (x *Resident) Keep(ctx context.Context) (state *State, err error) {
 	err = x.between(ctx, func(*processor) error {
 		var err error
+		if x.iso.slot == nil && x.state == nil && x.residence.From == nil {
+			err = x.takeSlot() // it has not begun: it is as the image
+		}
 		switch {
+		case err != nil:
 		case x.iso.slot != nil:
 			state, err = x.residence.Program.keep(x.iso.slot)
 		case x.state != nil:
