@@ -347,6 +347,7 @@ export class WebSocket extends EventTarget {
         if (this.#state === OPEN) this.#peer.#take(payload); // closes the other end too
         this.#finish(payload.code === 0 ? NO_STATUS : payload.code, payload.broken !== true, decode(payload.bytes));
       }
+      if (payload.over !== undefined) payload.over();
       this.#schedule();
     }, ignore);
   }
@@ -373,8 +374,12 @@ export class WebSocket extends EventTarget {
   #passed(payload, over) {
     this.#state = CLOSED;
     this.#queue = [];
-    this.#peer.#take(payload);
-    over();
+    // The other end of a pair hears of it first, if it listens at all.
+    const peer = this.#peer;
+    const told = !peer.#bridged && peer.#accepted;
+    if (told) payload.over = over;
+    peer.#take(payload);
+    if (!told) over();
   }
 
   // ---- events
