@@ -1,7 +1,10 @@
 package quickjs
 
 import (
+	"runtime"
+	"syscall"
 	"testing"
+	"time"
 
 	"mayfly/host/op"
 	"mayfly/runtime/isolate"
@@ -70,13 +73,27 @@ func TestServeChangesFewPages(t *testing.T) {
 	}
 }
 
+// cpu is the processor time of the thread, which has to be locked.
+func cpu() time.Duration {
+	var usage syscall.Rusage
+	const thread = 1 // RUSAGE_THREAD
+	if err := syscall.Getrusage(thread, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
 // BenchmarkDispatch is a fetch in a worker that has served others, and the first
 // one in a clone of what the start left.
 func BenchmarkDispatch(b *testing.B) {
 	for _, test := range workers {
 		b.Run(test.name+"/warm", func(b *testing.B) {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
 			w := serve(b, test.source)
 			message := benchRequest.message()
+			begun := cpu()
+			defer func() { b.ReportMetric(float64(cpu()-begun)/float64(b.N), "cpu-ns/op") }()
 			for i := range b.N {
 				w.dispatch(uint32(i+1), dispatchFetch, message)
 				if w.err != nil || len(w.host.done) != 1 {
@@ -90,11 +107,17 @@ func BenchmarkDispatch(b *testing.B) {
 			c := serve(b, test.source).clone.captured(b).clone(b)
 			first := &worker{host: &workerHost{host: &host{}}}
 			message := benchRequest.message()
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			var spent time.Duration
+			defer func() { b.ReportMetric(float64(spent)/float64(b.N), "cpu-ns/op") }()
 			for range b.N {
 				b.StopTimer()
 				w := first.fork(b, c)
 				b.StartTimer()
+				begun := cpu()
 				w.dispatch(1, dispatchFetch, message)
+				spent += cpu() - begun
 				if w.err != nil || len(w.host.done) != 1 {
 					b.Fatal(w.err, w.host.failed)
 				}

@@ -22,6 +22,8 @@ enum { DISPATCH_FETCH = 1, DISPATCH_TAIL = 4, DISPATCH_END = 7 };
 /* Makes the Request of a dispatched fetch; see worker_http.h. */
 static JSValue worker_request(JSContext *ctx, Reader *r);
 
+static void end_event(JSContext *ctx, uint32_t event);
+
 /* A turn begins. An interrupt that nobody has noticed was for the one before. */
 static void serve_begin(void)
 {

@@ -5,10 +5,11 @@
  *   native.signalOf(request) → AbortSignal or undefined: undefined where nobody
  *       has asked for it
  *   native.socketOf(response) → WebSocket or undefined, native.setSocket(response, socket)
- *   native.respond(event, response, request, how) → answers the event with how
- *       0: false if that is no Response; true if it was sent; else what the
- *          caller has to send, which nothing was done with: a ReadableStream, or
- *          a WebSocket
+ *   native.respond(event, response, request, how, last) → answers the event with how
+ *       0: false if that is no Response, nor a promise that is fulfilled with one;
+ *          true if it was sent, and if last is true the event is over by that;
+ *          else what the caller has to send, which nothing was done with: a
+ *          ReadableStream, or a WebSocket
  *       a handle of a host's body, to pass that on; -1: a WebSocket; -2: a stream;
  *       -3: no body, whatever it has: answers the number that the host answered
  */
@@ -91,6 +92,8 @@ static JSValue worker_respond(JSContext *ctx, JSValueConst this_val, int argc, J
     uint32_t event;
     int64_t how;
     Response *r = JS_GetOpaque(argv[1], response_class);
+    if (!r && JS_IsPromise(argv[1]) && JS_PromiseState(ctx, argv[1]) == JS_PROMISE_FULFILLED)
+        r = JS_GetOpaque(JS_VALUE_GET_OBJ(argv[1])->u.promise_data->promise_result, response_class);
     if (!r)
         return JS_FALSE;
     Request *request = JS_GetOpaque(argv[2], request_class);
@@ -167,7 +170,13 @@ static JSValue worker_respond(JSContext *ctx, JSValueConst this_val, int argc, J
         body_clear(ctx->rt, b);
         b->kind = BODY_SPENT;
     }
-    return how == RESPOND_AS_IT_IS ? JS_TRUE : JS_NewUint32(ctx, given);
+    if (how != RESPOND_AS_IT_IS)
+        return JS_NewUint32(ctx, given);
+    if (JS_IsBool(argv[4]) && JS_VALUE_GET_BOOL(argv[4])) {
+        env_call(OP_EVENT_DONE, &event, sizeof event, NULL, 0);
+        end_event(ctx, event);
+    }
+    return JS_TRUE;
 }
 
 static JSValue worker_response_socket(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
@@ -191,7 +200,7 @@ static const JSCFunctionListEntry worker_http_functions[] = {
     JS_CFUNC_DEF("signalOf", 1, worker_request_signal),
     JS_CFUNC_DEF("socketOf", 1, worker_response_socket),
     JS_CFUNC_DEF("setSocket", 2, worker_set_socket),
-    JS_CFUNC_DEF("respond", 4, worker_respond),
+    JS_CFUNC_DEF("respond", 5, worker_respond),
 };
 
 #endif

@@ -79,6 +79,7 @@ let lastExport = 0;
 
 let lending = false;
 const lent = new Map(); // event → set of ids
+let lentEvents = 0;      // how many there are
 
 // setLending says whether what is given out from now on is lent: others may hold
 // it as long as the event goes on for another reason, which does not wait for
@@ -93,10 +94,12 @@ export function setLending(now) {
 // endExports forgets what an event has lent that is over, and what others hold
 // of it: the host lets nobody have it any more.
 export function endExports(event, isHeld) {
+  if (!isHeld && lentEvents === 0) return;
   if (isHeld) MapPrototypeForEach(exported, (entry, id) => { if (entry.event === event) releaseExport(id); });
   const ids = MapPrototypeGet(lent, event);
   if (ids === undefined) return;
   MapPrototypeDelete(lent, event);
+  lentEvents--;
   SetPrototypeForEach(ids, releaseExport);
 }
 
@@ -121,7 +124,10 @@ export function exportLink(link) {
   MapPrototypeSet(exported, id, { __proto__: null, link, event, waits: !lending });
   if (lending) {
     let ids = MapPrototypeGet(lent, event);
-    if (ids === undefined) MapPrototypeSet(lent, event, ids = new Set());
+    if (ids === undefined) {
+      MapPrototypeSet(lent, event, ids = new Set());
+      lentEvents++;
+    }
     SetPrototypeAdd(ids, id);
   } else {
     held(event, 1);

@@ -21,22 +21,18 @@ export function connectContext(waitUntil, props, stub, eventStub) {
 
 export class ExecutionContext {
   #event;
-  #props;
-  #hasProps = false;
 
   constructor() {
     if (making === undefined) throw new TypeError("Illegal constructor");
     this.#event = making;
+    making = undefined;
   }
 
   waitUntil(promise) { wait(this.#event, promise); }
   passThroughOnException() { this.#event.passThrough = true; }
   get props() {
-    if (!this.#hasProps) {
-      this.#hasProps = true;
-      this.#props = this.#event.props === undefined ? {} : decodeProps(this.#event);
-    }
-    return this.#props;
+    const event = this.#event;
+    return event.decoded ??= event.props === undefined ? {} : decodeProps(event);
   }
   get exports() { return exportsOfWorker; }
 }
@@ -44,11 +40,7 @@ defineInterface(ExecutionContext);
 
 export function newContext(event) {
   making = event;
-  try {
-    return new ExecutionContext();
-  } finally {
-    making = undefined;
-  }
+  return new ExecutionContext();
 }
 
 // ---- ctx.exports: entrypoints of the worker itself

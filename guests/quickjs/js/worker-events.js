@@ -3,14 +3,59 @@
 // bodies, which are made when they are needed.
 import { Map } from "mayfly:intrinsics";
 import native from "mayfly:native";
-import { MapPrototypeGet } from "mayfly:primordials";
+import { MapPrototypeDelete, MapPrototypeForEach, MapPrototypeGet, MapPrototypeSet, ObjectSetPrototypeOf } from "mayfly:primordials";
 
-export const events = new Map();
+export class WorkerEvent {
+  constructor(id, request, props) {
+    this.id = id;
+    // What keeps it from being over: its answer, what waitUntil waits for (also
+    // in after), bodies that are being written, sockets, exports that are held
+    // (also in held).
+    this.waits = 1;
+    this.after = 0;
+    this.held = 0;
+    this.answered = false;
+    this.request = request;
+    this.props = props; // a value, at propsAt; decoded when it is asked for
+    this.propsAt = 0;
+    this.context = undefined;
+    this.timers = undefined;
+    this.bodies = undefined;
+    this.decoded = undefined;
+  }
+}
+ObjectSetPrototypeOf(WorkerEvent.prototype, null);
 
-export const eventOf = (id) => MapPrototypeGet(events, id);
+const events = new Map();
+
+// Most events are over when their handler returns: the one that begins is not
+// among the others until then.
+let begun;
+
+export function begin(event) { begun = event; }
+
+// remain has the event that begins be one of the others, unless it is over.
+export function remain(event) {
+  if (begun !== event) return;
+  begun = undefined;
+  MapPrototypeSet(events, event.id, event);
+}
+
+// remove forgets an event. False if it was over already.
+export function remove(event) {
+  if (begun === event) {
+    begun = undefined;
+    return true;
+  }
+  return MapPrototypeDelete(events, event.id);
+}
+
+export const forEachEvent = (f) => MapPrototypeForEach(events, f);
+
+export const eventOf = (id) => (begun !== undefined && begun.id === id ? begun : MapPrototypeGet(events, id));
 
 // currentEvent is the event of the turn, or undefined.
 export function currentEvent() {
   const id = native.currentEvent();
-  return id === 0 ? undefined : MapPrototypeGet(events, id);
+  return id === 0 ? undefined : eventOf(id);
 }

@@ -10,7 +10,6 @@ import { bridge, isSocket, readyToBridge } from "mayfly:websocket";
 import { ObjectGetOwnPropertyDescriptor, TypedArrayPrototypeGetByteLength, bytesSubarray, promiseThen, uncurryThis } from "mayfly:primordials";
 
 // How native.respond is to send a body, besides the handles of the host's.
-const AS_IT_IS = 0;
 const SOCKET = -1;
 const STREAM = -2;
 const NOTHING = -3;
@@ -23,37 +22,35 @@ export function connectResponse(functions) { life = functions; }
 
 const methodOf = uncurryThis(ObjectGetOwnPropertyDescriptor(globalThis.Request.prototype, "method").get);
 
-// sendResponse answers an event with a Response. False: the value is none.
-export function sendResponse(event, response) {
+// sendResponse answers an event with a Response whose socket or stream native.respond
+// has left to be sent.
+export function sendResponse(event, response, sent) {
   const { id, request } = event;
-  const sent = native.respond(id, response, request, AS_IT_IS);
-  if (typeof sent === "boolean") return sent;
   if (isSocket(sent)) {
     readyToBridge(sent);
-    const handle = native.respond(id, response, request, SOCKET);
+    const handle = native.respond(id, response, request, SOCKET, false);
     if (handle !== 0) {
       life.wait(event);
       bridge(sent, handle, () => life.done(event));
     }
-    return true;
+    return;
   }
   if (methodOf(request) === "HEAD") {
-    native.respond(id, response, request, NOTHING);
+    native.respond(id, response, request, NOTHING, false);
     promiseThen(cancelReader(getReader(sent), undefined), ignore, ignore);
-    return true;
+    return;
   }
   const passed = takeHandle(sent);
   if (passed !== 0) {
-    native.respond(id, response, request, passed);
-    return true;
+    native.respond(id, response, request, passed, false);
+    return;
   }
   const reader = getReader(sent);
-  const handle = native.respond(id, response, request, STREAM);
+  const handle = native.respond(id, response, request, STREAM, false);
   if (handle !== 0) {
     life.wait(event);
     writeStream(event, handle, reader);
   }
-  return true;
 }
 
 // ---- streams

@@ -9,7 +9,7 @@ import { signalAbort } from "mayfly:abort";
 import { environment } from "mayfly:worker-env";
 import { newContext } from "mayfly:worker-context";
 import { isEntrypointClass } from "mayfly:worker-entrypoint";
-import { currentEvent, eventOf, events } from "mayfly:worker-events";
+import { WorkerEvent, begin, currentEvent, eventOf, forEachEvent, remain, remove } from "mayfly:worker-events";
 import { hasListeners, listenedFetch, listenedScheduled } from "mayfly:worker-listener";
 import { connectResponse, sendResponse } from "mayfly:worker-response";
 import { log } from "mayfly:worker-log";
@@ -18,7 +18,7 @@ import { forgetTicks } from "mayfly:process";
 import { forgetTimersOf } from "mayfly:timers";
 import { forgetBodiesOf } from "mayfly:fetch";
 import {
-  JSONParse, MapPrototypeDelete, MapPrototypeForEach, MapPrototypeSet, ObjectHasOwn, PromiseResolve, ReflectConstruct, TypedArrayPrototypeGetByteLength,
+  JSONParse, ObjectHasOwn, PromiseResolve, ReflectConstruct, TypedArrayPrototypeGetByteLength,
   bytesSubarray, promiseThen,
 } from "mayfly:primordials";
 
@@ -57,30 +57,24 @@ export function connectEnd(f) { ended = f; }
 
 export { currentEvent, eventOf };
 
-// waits counts what keeps an event from being over: its answer, what waitUntil
-// waits for (also in after), bodies that are being written, sockets, exports
-// that are held (also in held).
-const newEvent = (id, request, props) => ({
-  __proto__: null, id, waits: 1, after: 0, held: 0, answered: false, request, props, propsAt: 0, context: undefined, passThrough: false, timers: undefined, bodies: undefined,
-});
-
 export function dispatch(id, kind, message) {
   switch (kind) {
     case ABORT: return abort(id, message);
     case RELEASE: return calls.release(message);
     case END: return end(id);
   }
-  const event = newEvent(id, undefined, undefined);
-  MapPrototypeSet(events, id, event);
+  const event = new WorkerEvent(id, undefined, undefined);
+  begin(event);
   try {
     switch (kind) {
-      case CALL: return calls.call(event, message);
-      case SCHEDULED: return handleScheduled(event, message);
-      case TAIL: return handleTail(event, message);
+      case CALL: calls.call(event, message); break;
+      case SCHEDULED: handleScheduled(event, message); break;
+      case TAIL: handleTail(event, message); break;
     }
   } catch (error) {
     fail(event, error);
   }
+  remain(event);
 }
 
 // ---- the life of an event
@@ -93,18 +87,16 @@ export function done(event) {
 }
 
 function finish(event) {
-  const { id } = event;
-  if (eventOf(id) !== event) return;
-  MapPrototypeDelete(events, id);
-  native.eventDone(id);
+  if (!remove(event)) return;
+  native.eventDone(event.id);
   leave(event);
 }
 
 // leave lets go of what is kept for an event that is over.
 function leave(event) {
   event.context = undefined; // a cycle less to collect
-  forgetTimersOf(event);
-  forgetBodiesOf(event);
+  if (event.timers !== undefined) forgetTimersOf(event);
+  if (event.bodies !== undefined) forgetBodiesOf(event);
   ended(event.id, event.held > 0);
 }
 
@@ -138,7 +130,7 @@ export function answered(event) {
 
 export function fail(event, error) {
   if (event.answered) return;
-  native.failEvent(event.id, event.passThrough ? HANDLER | PASS_THROUGH : HANDLER, error);
+  native.failEvent(event.id, event.passThrough === true ? HANDLER | PASS_THROUGH : HANDLER, error);
   answered(event);
 }
 
@@ -161,7 +153,7 @@ function end(id) {
   const event = eventOf(id);
   if (event === undefined) return;
   forgetTicks();
-  MapPrototypeDelete(events, id);
+  remove(event);
   native.endEvent(id);
   leave(event);
 }
@@ -171,7 +163,7 @@ const hung = "The Workers runtime canceled this request because it detected that
 // idle is called when events are under way and nothing is that could bring them
 // forward, but for what others may call of what they hold.
 export function idle() {
-  MapPrototypeForEach(events, (event) => {
+  forEachEvent((event) => {
     if (event.held > 0) return;
     if (!event.answered) fail(event, new Error(hung));
     finish(event);
@@ -208,9 +200,9 @@ const skipValue = (message, at) => {
 };
 const u32 = (bytes, at) => (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 
-// begin reads what messages begin with: the entrypoint's name and its props. It
+// readBegin reads what messages begin with: the entrypoint's name and its props. It
 // answers a reader of the rest.
-function begin(event, message) {
+function readBegin(event, message) {
   const length = u32(message, 0);
   event.entrypoint = length === 0 ? "" : utf8Decode(bytesSubarray(message, 4, 4 + length));
   const at = 4 + length;
@@ -227,38 +219,54 @@ function begin(event, message) {
 const unresolved = "Incorrect type for Promise: the Promise did not resolve to 'Response'.";
 
 export function handleFetch(id, request, name, props) {
-  const event = newEvent(id, request, props);
-  MapPrototypeSet(events, id, event);
+  const event = new WorkerEvent(id, request, props);
+  begin(event);
   try {
     if (name === undefined && defaultTarget === undefined && hasListeners("fetch") && exported.default === undefined) {
       take(event, listenedFetch(event, request));
-      return;
+    } else {
+      const target = receiver(event, name);
+      const { object } = target;
+      if (typeof object.fetch !== "function") throw noHandler("fetch");
+      take(event, target.isClass ? object.fetch(request) : object.fetch(request, environment(), event.context = newContext(event)));
     }
-    const target = receiver(event, name);
-    const { object } = target;
-    if (typeof object.fetch !== "function") throw noHandler("fetch");
-    take(event, target.isClass ? object.fetch(request) : object.fetch(request, environment(), contextOf(event)));
   } catch (error) {
     fail(event, error);
   }
+  remain(event);
 }
 
 // take answers the event with what its handler answered.
 function take(event, answer) {
-  if (sendResponse(event, answer)) {
+  // What is left of most events is their answer, and that is plain.
+  const last = event.waits === 1;
+  const sent = native.respond(event.id, answer, event.request, 0, last);
+  if (sent === true) {
+    event.answered = true;
+    event.waits--;
+    if (last && remove(event)) leave(event);
+    return;
+  }
+  if (sent !== false) {
+    sendResponse(event, unwrapped(answer), sent);
     answered(event);
     return;
   }
   promiseThen(PromiseResolve(answer), (response) => {
     if (event.answered) return; // nobody waits any more
     try {
-      if (!sendResponse(event, response)) throw new TypeError(unresolved);
+      const sent = native.respond(event.id, response, event.request, 0, false);
+      if (sent === false) throw new TypeError(unresolved);
+      if (sent !== true) sendResponse(event, response, sent);
       answered(event);
     } catch (error) {
       fail(event, error);
     }
   }, (error) => fail(event, error));
 }
+
+// unwrapped is what a promise is fulfilled with.
+const unwrapped = (answer) => native.promiseDetails(answer)?.[1] ?? answer;
 
 connectResponse({
   __proto__: null, wait, done,
@@ -268,7 +276,7 @@ connectResponse({
 // ---- times and traces
 
 function handleScheduled(event, message) {
-  const r = begin(event, message);
+  const r = readBegin(event, message);
   const controller = { scheduledTime: r.f64(), cron: r.str(), type: "scheduled", noRetry() {} };
   if (event.entrypoint === "" && defaultTarget === undefined && hasListeners("scheduled") && exported.default === undefined) {
     listenedScheduled(event, controller);
@@ -281,7 +289,7 @@ function handleScheduled(event, message) {
 }
 
 function handleTail(event, message) {
-  const items = JSONParse(utf8Decode(begin(event, message).bytes()));
+  const items = JSONParse(utf8Decode(readBegin(event, message).bytes()));
   const { object, isClass } = receiver(event, event.entrypoint);
   if (typeof object.tail !== "function") throw noHandler("tail");
   simple(event, isClass ? object.tail(items) : object.tail(items, environment(), contextOf(event)));
