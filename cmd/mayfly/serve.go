@@ -16,6 +16,7 @@ import (
 	registry "mayfly/host/deployment"
 	"mayfly/host/execution"
 	"mayfly/host/logs"
+	"mayfly/host/schedule"
 	"mayfly/host/session"
 	"mayfly/host/worker"
 	objects "mayfly/storage/fs"
@@ -146,6 +147,8 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 		return err
 	}
 	defer workers.Close()
+	crons := schedule.Start(schedule.Config{Each: workers.EachCron, Scheduled: workers.Scheduled, Claim: records.ClaimMinute, Log: log})
+	defer crons.Close()
 	var s3 *s3Endpoint
 	server, err := api.New(api.Options{
 		Presign: func(ctx context.Context, tenant, method, bucket, key string, expires time.Duration) (string, error) {

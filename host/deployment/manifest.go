@@ -15,6 +15,7 @@ import (
 	"mayfly/host/bundle"
 	"mayfly/host/execution"
 	"mayfly/host/op"
+	"mayfly/host/schedule"
 	"mayfly/host/worker"
 )
 
@@ -269,6 +270,11 @@ func (m *Manifest) check() error {
 	}
 	if len(m.Crons) > maxCrons {
 		wrong("/crons", "has %d members, at most %d are allowed", len(m.Crons), maxCrons)
+	}
+	for i, cron := range m.Crons {
+		if _, err := schedule.Parse(cron); err != nil {
+			wrong(fmt.Sprintf("/crons/%d", i), "%s", err)
+		}
 	}
 	if len(m.TailConsumers) > maxTails {
 		wrong("/tail_consumers", "has %d members, at most %d are allowed", len(m.TailConsumers), maxTails)

@@ -58,6 +58,7 @@ type Service struct {
 	mu      sync.RWMutex
 	current map[key]*deployed
 	domains map[string]key
+	crons   map[key][]string
 }
 
 type key struct{ tenant, name string }
@@ -82,7 +83,7 @@ func Open(ctx context.Context, config Config) (*Service, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	s := &Service{config: config, current: map[key]*deployed{}, domains: map[string]key{}}
+	s := &Service{config: config, current: map[key]*deployed{}, domains: map[string]key{}, crons: map[key][]string{}}
 	err := config.Records.AllWorkers(ctx, func(w meta.Worker) error {
 		s.current[key{w.Tenant, w.Name}] = &deployed{record: w}
 		return nil
@@ -96,6 +97,10 @@ func Open(ctx context.Context, config Config) (*Service, error) {
 	}
 	for domain, w := range domains {
 		s.domains[domain] = key{w.Tenant, w.Name}
+	}
+	err = config.Records.WorkerCrons(ctx, func(tenant, name string, crons []string) { s.crons[key{tenant, name}] = crons })
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -167,7 +172,7 @@ func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) 
 	if err != nil {
 		return Info{}, false, err
 	}
-	record, created, err := s.config.Records.DeployWorker(ctx, tenant, name, version, stored, m.domains(), s.config.PerTenant, s.config.Keep)
+	record, created, err := s.config.Records.DeployWorker(ctx, tenant, name, version, stored, m.triggers(), s.config.PerTenant, s.config.Keep)
 	switch {
 	case errors.Is(err, meta.ErrTooMany):
 		return Info{}, false, ErrTooMany
@@ -176,7 +181,7 @@ func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) 
 	case err != nil:
 		return Info{}, false, err
 	}
-	s.replace(record, m.domains())
+	s.replace(record, m.triggers())
 	return infoOf(record, m), created, nil
 }
 
@@ -210,15 +215,16 @@ func (s *Service) keepVars(ctx context.Context, tenant, name string, m *Manifest
 
 // replace makes a record the current one. What ran before ends when it has
 // nothing left to do.
-func (s *Service) replace(record meta.Worker, domains []string) {
+func (s *Service) replace(record meta.Worker, triggers meta.Triggers) {
 	k := key{record.Tenant, record.Name}
 	s.mu.Lock()
 	old := s.current[k]
 	s.current[k] = &deployed{record: record}
 	maps.DeleteFunc(s.domains, func(_ string, of key) bool { return of == k })
-	for _, domain := range domains {
+	for _, domain := range triggers.Domains {
 		s.domains[domain] = k
 	}
+	s.setCrons(k, triggers.Crons)
 	s.mu.Unlock()
 	if old != nil {
 		old.close()
@@ -287,7 +293,7 @@ func (s *Service) RollBack(ctx context.Context, tenant, name, version string) (I
 		}
 		return Info{}, err
 	}
-	record, err := s.config.Records.RollBackWorker(ctx, tenant, name, version, m.domains())
+	record, err := s.config.Records.RollBackWorker(ctx, tenant, name, version, m.triggers())
 	switch {
 	case errors.Is(err, meta.ErrNotFound):
 		return Info{}, ErrNotFound
@@ -296,7 +302,7 @@ func (s *Service) RollBack(ctx context.Context, tenant, name, version string) (I
 	case err != nil:
 		return Info{}, err
 	}
-	s.replace(record, m.domains())
+	s.replace(record, m.triggers())
 	return infoOf(record, m), nil
 }
 
@@ -315,6 +321,7 @@ func (s *Service) Delete(ctx context.Context, tenant, name string) error {
 	s.mu.Lock()
 	old := s.current[k]
 	delete(s.current, k)
+	delete(s.crons, k)
 	maps.DeleteFunc(s.domains, func(_ string, of key) bool { return of == k })
 	s.mu.Unlock()
 	if old != nil {

@@ -27,18 +27,24 @@ type WorkerVersion struct {
 	Deployment []byte // the caller's; empty in lists
 }
 
+// Triggers are what has a worker's current version run.
+type Triggers struct {
+	Domains []string // host names that lead to it
+	Crons   []string // times at which it runs
+}
+
 // Workers is what a keeper of deployed workers needs of a [Store].
 type Workers interface {
-	// DeployWorker adds a version and makes it the current one, with the host
-	// names that lead to it from then on. It is durable, all of it, when the
+	// DeployWorker adds a version and makes it the current one, with what
+	// triggers it from then on. It is durable, all of it, when the
 	// call returns. A new worker that would be more than most of the tenant's is
 	// ErrTooMany; a host name of another worker is an error that wraps
 	// ErrTaken. Of more than keep versions those deployed longest ago are
 	// forgotten.
-	DeployWorker(ctx context.Context, tenant, name, version string, deployment []byte, domains []string, most, keep int) (w Worker, created bool, err error)
+	DeployWorker(ctx context.Context, tenant, name, version string, deployment []byte, triggers Triggers, most, keep int) (w Worker, created bool, err error)
 	// RollBackWorker makes an earlier version the current one. ErrNotFound if
 	// there is none.
-	RollBackWorker(ctx context.Context, tenant, name, version string, domains []string) (Worker, error)
+	RollBackWorker(ctx context.Context, tenant, name, version string, triggers Triggers) (Worker, error)
 	// Worker finds a worker. ErrNotFound if there is none.
 	Worker(ctx context.Context, tenant, name string) (Worker, error)
 	// Workers lists a tenant's workers by name, at most limit after a name.
@@ -55,6 +61,8 @@ type Workers interface {
 	AllWorkers(ctx context.Context, f func(Worker) error) error
 	// WorkerDomains are the host names that lead to workers.
 	WorkerDomains(ctx context.Context) (map[string]Worker, error)
+	// WorkerCrons calls f with every worker that has crons.
+	WorkerCrons(ctx context.Context, f func(tenant, name string, crons []string)) error
 }
 
 var _ Workers = (*Store)(nil)
@@ -80,7 +88,7 @@ func (r *workerRow) worker(tenant, name string) (Worker, error) {
 }
 
 // DeployWorker implements [Workers].
-func (s *Store) DeployWorker(ctx context.Context, tenant, name, version string, deployment []byte, domains []string, most, keep int) (w Worker, created bool, err error) {
+func (s *Store) DeployWorker(ctx context.Context, tenant, name, version string, deployment []byte, triggers Triggers, most, keep int) (w Worker, created bool, err error) {
 	err = s.db.Update(ctx, func(tx *sqlite.Tx) error {
 		now := s.options.Now().UnixMilli()
 		r := workerRow{version: version, created: now, updated: now}
@@ -109,7 +117,7 @@ func (s *Store) DeployWorker(ctx context.Context, tenant, name, version string, 
 		if _, err := tx.Exec("DELETE FROM worker_versions WHERE tenant = ? AND name = ? AND number <= ?", tenant, name, number-keep); err != nil {
 			return err
 		}
-		w, err = putWorker(tx, tenant, name, &r, domains)
+		w, err = putWorker(tx, tenant, name, &r, triggers)
 		return err
 	})
 	if err != nil {
@@ -118,8 +126,8 @@ func (s *Store) DeployWorker(ctx context.Context, tenant, name, version string, 
 	return w, created, nil
 }
 
-// putWorker writes a worker's record and its host names.
-func putWorker(tx *sqlite.Tx, tenant, name string, r *workerRow, domains []string) (Worker, error) {
+// putWorker writes a worker's record and what triggers it.
+func putWorker(tx *sqlite.Tx, tenant, name string, r *workerRow, triggers Triggers) (Worker, error) {
 	r.crc = r.checksum(tenant, name)
 	if _, err := tx.Exec("INSERT INTO workers (tenant, name, version, created, updated, crc) VALUES (?, ?, ?, ?, ?, ?) "+
 		"ON CONFLICT (tenant, name) DO UPDATE SET version = excluded.version, updated = excluded.updated, crc = excluded.crc",
@@ -129,7 +137,10 @@ func putWorker(tx *sqlite.Tx, tenant, name string, r *workerRow, domains []strin
 	if _, err := tx.Exec("DELETE FROM worker_domains WHERE tenant = ? AND name = ?", tenant, name); err != nil {
 		return Worker{}, err
 	}
-	for _, domain := range domains {
+	if err := putCrons(tx, tenant, name, triggers.Crons); err != nil {
+		return Worker{}, err
+	}
+	for _, domain := range triggers.Domains {
 		var one int
 		err := tx.QueryRow("SELECT 1 FROM worker_domains WHERE domain = ?", []any{domain}, &one)
 		if err == nil {
@@ -146,7 +157,7 @@ func putWorker(tx *sqlite.Tx, tenant, name string, r *workerRow, domains []strin
 }
 
 // RollBackWorker implements [Workers].
-func (s *Store) RollBackWorker(ctx context.Context, tenant, name, version string, domains []string) (w Worker, err error) {
+func (s *Store) RollBackWorker(ctx context.Context, tenant, name, version string, triggers Triggers) (w Worker, err error) {
 	err = s.db.Update(ctx, func(tx *sqlite.Tx) error {
 		r := workerRow{version: version, updated: s.options.Now().UnixMilli()}
 		err := tx.QueryRow("SELECT created FROM workers WHERE tenant = ? AND name = ?", []any{tenant, name}, &r.created)
@@ -160,7 +171,7 @@ func (s *Store) RollBackWorker(ctx context.Context, tenant, name, version string
 		if err != nil {
 			return err
 		}
-		w, err = putWorker(tx, tenant, name, &r, domains)
+		w, err = putWorker(tx, tenant, name, &r, triggers)
 		return err
 	})
 	if err != nil {
@@ -298,7 +309,7 @@ func (s *Store) DeleteWorker(ctx context.Context, tenant, name string) error {
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNotFound
 		}
-		for _, table := range []string{"workers", "worker_versions", "worker_domains"} {
+		for _, table := range []string{"workers", "worker_versions", "worker_domains", "worker_crons"} {
 			if err == nil {
 				_, err = tx.Exec("DELETE FROM "+table+" WHERE tenant = ? AND name = ?", tenant, name)
 			}
