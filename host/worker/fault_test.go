@@ -2,15 +2,74 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"mayfly/host/binding"
 	"mayfly/host/op"
 	"mayfly/host/rpc"
 )
+
+// told is a target that notes what it is told.
+type told struct {
+	counted
+	calls chan string
+}
+
+func (t *told) Fetch(_ context.Context, r *rpc.Request) (*rpc.Response, error) {
+	t.calls <- r.URL
+	return &rpc.Response{Status: 200}, nil
+}
+
+// Who disconnects has the request's signal aborted; what waitUntil waits for goes
+// on, in a dynamic worker too.
+func TestDisconnect(t *testing.T) {
+	note := &told{calls: make(chan string, 10)}
+	def := script(`
+const source = ` + "`" + `export default { async fetch(request, env, ctx) {
+	ctx.waitUntil((async () => { await scheduler.wait(50); await env.NOTE.fetch("http://child/after") })());
+	request.signal.addEventListener("abort", () => { ctx.waitUntil(env.NOTE.fetch("http://child/aborted")) });
+	await env.NOTE.fetch("http://child/begun");
+	await scheduler.wait(60000);
+} }` + "`" + `;
+export default { async fetch(request, env, ctx) {
+	ctx.waitUntil((async () => { await scheduler.wait(50); await env.NOTE.fetch("http://parent/after") })());
+	return env.LOADER.load({ compatibilityDate: "2026-01-31", mainModule: "m.js", modules: { "m.js": source }, env: { NOTE: env.NOTE } }).getEntrypoint().fetch(request);
+} }`)
+	def.Loaders = []LoaderBinding{{"LOADER"}}
+	def.Services = []ServiceBinding{{"NOTE", note}}
+	target := entry(newService(t, nil), def)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("gone")
+	failed := make(chan error, 1)
+	go func() {
+		_, err := target.Fetch(ctx, &rpc.Request{Method: "GET", URL: "http://example.com/"})
+		failed <- err
+	}()
+	if got := <-note.calls; got != "http://child/begun" {
+		t.Fatal(got)
+	}
+	cancel(gone)
+	if err := <-failed; err != gone {
+		t.Errorf("who went away is told %v", err)
+	}
+	want := map[string]bool{"http://child/aborted": true, "http://child/after": true, "http://parent/after": true}
+	for range 3 {
+		select {
+		case got := <-note.calls:
+			delete(want, got)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("never came: %v", want)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("never came: %v", want)
+	}
+}
 
 // broken is a binding that panics.
 type broken struct{ uses atomic.Int32 }

@@ -231,6 +231,10 @@ func errorRecord(err error) *op.ErrorRecord {
 // Start implements isolate.Host.
 func (in *instance) Start(iso *isolate.Isolate, number, id uint32, message []byte) {
 	if in.evaluating {
+		if op.Op(number) == op.Sleep {
+			// A timer's failure is nobody's to catch.
+			in.fail(0, errGlobalScope)
+		}
 		iso.Settle(id, false, op.EncodeError(errGlobalScope))
 		return
 	}
