@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -420,5 +421,51 @@ func TestDevProjects(t *testing.T) {
 			}
 			check(startDev(t, dir, "--languages", "javascript"))
 		})
+	}
+}
+
+// TestReloadsHammer has pages come and go while builds are announced; whoever
+// stays learns of the last.
+func TestReloadsHammer(t *testing.T) {
+	var l reloads
+	server := httptest.NewServer(&l)
+	defer server.Close()
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() {
+			for range 10 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+				if err != nil {
+					t.Error(err)
+				}
+				if response, err := http.DefaultClient.Do(r); err == nil {
+					_, _ = io.Copy(io.Discard, response.Body)
+					response.Body.Close()
+				}
+				cancel()
+			}
+		})
+		group.Go(func() {
+			for range 50 {
+				l.announce()
+			}
+		})
+	}
+	group.Wait()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	first := make([]byte, len("event: build\ndata: 200\n\n"))
+	if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "event: build\ndata: 200\n\n" {
+		t.Errorf("got %q, %v", first, err)
 	}
 }

@@ -55,6 +55,9 @@ func listTemplates() ([]template, error) {
 			}
 		}
 		t.description, t.dependencies = manifest.Description, len(manifest.Dependencies) > 0
+		if t.description == "" {
+			t.description = firstText(files, "README.md")
+		}
 		if t.name == "hello" {
 			list = append([]template{t}, list...)
 			continue
@@ -62,6 +65,20 @@ func listTemplates() ([]template, error) {
 		list = append(list, t)
 	}
 	return list, nil
+}
+
+// firstText is the first line of a text that is no heading.
+func firstText(files fs.FS, name string) string {
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return strings.TrimSuffix(line, ".")
+		}
+	}
+	return ""
 }
 
 // initCommand is mayfly init.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"mayfly/cmd/mayfly/project"
 )
@@ -50,6 +51,16 @@ func TestTemplates(t *testing.T) {
 				t.Errorf("a project was written over: %d %s", code, &errs)
 			}
 		})
+	}
+}
+
+func TestFirstText(t *testing.T) {
+	files := fstest.MapFS{"README.md": {Data: []byte("# a heading\n\nWhat it is.\nMore.\n")}}
+	if got := firstText(files, "README.md"); got != "What it is" {
+		t.Errorf("got %q", got)
+	}
+	if got := firstText(files, "none"); got != "" {
+		t.Errorf("got %q", got)
 	}
 }
 
