@@ -237,6 +237,9 @@ func (p *Packages) run(ctx context.Context, work string) error {
 	output := &outputTail{limit: 16 << 10}
 	npm.Stdout, npm.Stderr = output, output
 	if err := npm.Start(); err != nil {
+		if cause := context.Cause(running); cause != nil {
+			return cause
+		}
 		return err
 	}
 	watched := make(chan struct{})
