@@ -14,6 +14,7 @@ const (
 	verbWait         // f64 milliseconds, negative: until one settles
 	verbEvent        // fetches the event of this life; with what adopt takes
 	verbProbe        // looks at the guest's memory, while the image is booted
+	verbPass         // u32 event: what comes now is done for that one
 )
 
 // A frame is a decoded request of the guest.
@@ -51,6 +52,8 @@ func parseFrame(b []byte) (f frame, err error) {
 		case ms == ms: // a number
 			f.wait = time.Duration(ms * float64(time.Millisecond))
 		}
+	case f.verb == verbPass && len(b) == 4:
+		f.id = binary.LittleEndian.Uint32(b)
 	case f.verb == verbEvent || f.verb == verbProbe:
 		f.payload = b
 	default:

@@ -116,6 +116,11 @@ func (m *machine) answer(port isolate.Port, request []byte) (head, body []byte) 
 			return append(head, 1), s.Message
 		}
 		return append(head, 0), s.Message
+	case verbPass:
+		if p, serves := port.(passer); serves {
+			p.Pass(f.id)
+		}
+		return ok, nil
 	case verbProbe:
 		if m.probe != nil {
 			if answer, good := m.probe.answer(m.memory[:m.pages.Get()*engine.PageSize], f.payload); good {
@@ -134,6 +139,9 @@ func (m *machine) answer(port isolate.Port, request []byte) (head, body []byte) 
 		return binary.LittleEndian.AppendUint32(ok, m.kind), message
 	}
 }
+
+// A passer is the port of a guest that serves several events.
+type passer interface{ Pass(event uint32) }
 
 func (m *machine) refuse(why string) (head, body []byte) {
 	return []byte{statusError}, op.EncodeError(&op.ErrorRecord{Name: "ValueError", Code: "ERR_PROTOCOL", Message: why})

@@ -59,7 +59,7 @@ func (m *machine) adopt(request []byte, port isolate.Port) {
 	if len(request) == 0 || m.adopted {
 		return
 	}
-	m.interrupts, m.adopted = m.interrupts[:0], true
+	m.interrupts = m.interrupts[:0]
 	r := op.NewReader(request)
 	words := readSpans(r, maxInterruptWords, m.spans[:0])
 	n := len(words)
@@ -73,13 +73,15 @@ func (m *machine) adopt(request []byte, port isolate.Port) {
 		}
 	}
 	if m.resumed {
+		m.adopted = true
 		return // a program may have seeded them, and goes on from there
 	}
 	var seed [36]byte
 	answer, ok := port.Call(uint32(op.Random), []byte{32, 0, 0, 0}, seed[:0])
 	if !ok || len(answer) != 32 {
-		return
+		return // not yet: modules of a worker are evaluated
 	}
+	m.adopted = true
 	random := rand.NewChaCha8([32]byte(answer))
 	for _, g := range m.spans[n:] {
 		if g.n <= maxGeneratorSize && inside(m.memory, g.at, g.n) {

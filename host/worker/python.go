@@ -18,7 +18,20 @@ const pythonPath = "/session/metadata"
 
 // startLimitPython is startLimit for Python: packages are compiled when they are
 // imported, once for a worker's code.
-const startLimitPython = 20 * time.Second
+var startLimitPython = 20 * time.Second
+
+// Code in Python may block, one event inside of another: an instance gets only so
+// many at once while there may be more of them.
+const (
+	nestedEvents    = 16
+	nestedInstances = 32
+)
+
+// blocks says that an event should rather begin in another instance, although
+// there is one for each processor.
+func (w *Worker) blocks(in *instance) bool {
+	return w.def.Code.Python() && in.load.Load() >= nestedEvents && len(w.instances) < nestedInstances
+}
 
 // mountModules makes the modules of a Python worker files. Content is shared.
 func (in *instance) mountModules(tree *vfs.Tree) {

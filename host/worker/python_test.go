@@ -593,6 +593,17 @@ class Default(WorkerEntrypoint):
 	}
 }
 
+// A start that takes too long is the limit's, not the program's.
+func TestPythonStartLimit(t *testing.T) {
+	limit := startLimitPython
+	startLimitPython = 100 * time.Millisecond
+	defer func() { startLimitPython = limit }()
+	_, err := entry(newPythonService(t), pythonScript("while True: pass")).Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://x/"})
+	if err == nil || err.Error() != "Worker exceeded CPU time limit." {
+		t.Errorf("the start ended with %v", err)
+	}
+}
+
 // The env of a dynamic worker is a value with what it was given.
 func TestPythonEnvironment(t *testing.T) {
 	s := newPythonService(t)
@@ -626,11 +637,13 @@ class Default(WorkerEntrypoint):
     def fetch(self, request):
         return Response(f"{started} {time.time() > 1e9} {random.random()} {uuid.uuid4()} {os.urandom(4).hex()}")
 `)
-	def.Request = true
-	target := entry(s, def)
+	fresh := def
+	fresh.Request = true
+	target, another := entry(s, def), entry(newPythonService(t), def)
+	targets := []rpc.Target{target, target, another, entry(s, fresh)}
 	seen := map[string]bool{}
-	for range 8 {
-		_, body := get(t, target, "http://x/")
+	for i := range 12 {
+		_, body := get(t, targets[i%len(targets)], "http://x/")
 		parts := strings.Fields(body)
 		if len(parts) != 5 || parts[0] != "0.0" || parts[1] != "True" {
 			t.Fatal(body)
@@ -673,5 +686,97 @@ func BenchmarkPythonFetch(b *testing.B) {
 			b.ReportMetric(float64(cpu.Microseconds())/float64(b.N), "cpu-µs/op")
 			b.ReportMetric(float64(wall.Microseconds())/float64(b.N), "event-µs/op")
 		})
+	}
+}
+
+// A loader makes workers in Python, which get stubs and an outbound as others do.
+func TestPythonLoaded(t *testing.T) {
+	s := newPythonService(t)
+	def := script(`
+import { WorkerEntrypoint } from "cloudflare:workers";
+export class Room extends WorkerEntrypoint {
+  #log = [];
+  post(text) { return this.ctx.props.name + ": " + text }
+}
+export class Outbound extends WorkerEntrypoint {
+  fetch(request) { return new Response("intercepted " + request.url + " " + request.headers.get("x-secret")) }
+}
+const source = ` + "`" + `
+from workers import *
+import urllib.request
+import text
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        posted = await self.env.ROOM.post("hi")
+        out = await (await fetch("http://outside/path", headers={"x-secret": "s"})).text()
+        blocking = urllib.request.urlopen("http://outside/blocking").read().decode()
+        return Response(" | ".join([posted, out, blocking, text.VALUE]))
+class Other(WorkerEntrypoint):
+    def add(self, a, b): return a + b + self.ctx.props["c"]
+` + "`" + `;
+export default {
+  async fetch(request, env, ctx) {
+    const worker = env.LOADER.get("a", () => ({
+      compatibilityDate: "2026-01-01", mainModule: "main.py", modules: { "main.py": source, "text.py": { py: "VALUE = 'other module'" } },
+      env: { ROOM: ctx.exports.Room({ props: { name: "py" } }) }, globalOutbound: ctx.exports.Outbound(),
+    }));
+    const text = await (await worker.getEntrypoint().fetch(request)).text();
+    const sum = await worker.getEntrypoint("Other", { props: { c: 3 } }).add(1, 2);
+    const missing = await worker.getEntrypoint("Nothing").add(1).catch((e) => e.message);
+    const blocked = await env.LOADER.load({ compatibilityDate: "2026-01-01", mainModule: "main.py", globalOutbound: null,
+      modules: { "main.py": "from workers import *\nclass Default(WorkerEntrypoint):\n    async def fetch(self, request):\n        try: await fetch('http://x/')\n        except Exception as e: return Response(str(e))" } })
+      .getEntrypoint().fetch("http://x/").then((r) => r.text());
+    const broken = await env.LOADER.load({ compatibilityDate: "2026-01-01", mainModule: "main.py", modules: { "main.py": "raise ValueError('at start')" } })
+      .getEntrypoint().fetch("http://x/").catch((e) => e.name + ": " + e.message);
+    return Response.json([text, sum, missing, blocked, broken]);
+  }
+}`)
+	def.Loaders = []LoaderBinding{{"LOADER"}}
+	_, body := get(t, entry(s, def), "http://parent/")
+	want := `["py: hi | intercepted http://outside/path s | intercepted http://outside/blocking null | other module",6,"Worker has no such entrypoint: Nothing",` +
+		`"This worker is not permitted to access the internet via global functions like fetch(). It must use capabilities (such as bindings in 'env') to talk to the outside world.","Error: Failed to start Worker:\nUncaught ValueError: at start\nTraceback (most recent call last):\n  File \"/session/metadata/main.py\", line 1, in <module>\n    raise ValueError('at start')\nValueError: at start"]`
+	if body != want {
+		t.Errorf("got  %s\nwant %s", body, want)
+	}
+}
+
+// Requests whose code blocks are served at once, too, and each goes on when what
+// it waits for is there.
+func TestPythonBlocking(t *testing.T) {
+	s := newPythonService(t)
+	js := entry(s, script(`import { WorkerEntrypoint } from "cloudflare:workers"
+export default class extends WorkerEntrypoint { async slow(x) { await scheduler.wait(20); return x } }`))
+	target := entry(s, pythonScript(`
+from workers import *
+class Default(WorkerEntrypoint):
+    def fetch(self, request):
+        number = request.url.rpartition("/")[2]
+        first = self.env.JS.slow(number).wait()
+        second = self.env.JS.slow(first).wait()
+        print(number)
+        return Response(second)
+`).service("JS", js))
+	seen := &traces{}
+	s.config.Traced = func(w *Worker, tr *Trace) {
+		if _, ok := tr.Event.(*FetchTrace); ok && len(tr.Logs) > 0 {
+			seen.add(w, tr)
+		}
+	}
+	var group sync.WaitGroup
+	for i := range 100 {
+		group.Go(func() {
+			response, err := target.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://x/" + itoa(i)})
+			if err != nil {
+				t.Error(err)
+			} else if body := content(t, response); body != itoa(i) {
+				t.Errorf("%d answered %q", i, body)
+			}
+		})
+	}
+	group.Wait()
+	for _, tr := range seen.wait(t, 100) {
+		if len(tr.Logs) != 1 || tr.Outcome != isolate.OK {
+			t.Errorf("an event has %d logs, outcome %s", len(tr.Logs), tr.Outcome)
+		}
 	}
 }

@@ -134,7 +134,7 @@ func (w *Worker) choose() *instance {
 				break
 			}
 		}
-		if best != nil && (best.load.Load() < crowded || len(w.instances) >= w.service.processors || w.base == nil) {
+		if best != nil && (best.load.Load() < crowded || len(w.instances) >= w.service.processors && !w.blocks(best) || w.base == nil) {
 			best.used = time.Now()
 			return best
 		}

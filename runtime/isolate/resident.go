@@ -638,6 +638,22 @@ func (x *Resident) handOverLocked() (s Settlement, ok bool) {
 	return Settlement{ID: DeliveryID, OK: true, Message: append(message, d.Message...)}, true
 }
 
+// Pass makes the rest of the turn one of another event that is under way: a guest
+// that waits in the middle of its turn may go on with what it did before
+// something else was handed over. It is for host functions.
+func (iso *Isolate) Pass(event uint32) {
+	x := iso.resident
+	if x == nil || event == iso.turn.Load() {
+		return
+	}
+	iso.account()
+	iso.mu.Lock()
+	defer iso.mu.Unlock()
+	if x.events[event] != nil {
+		x.passLocked(event)
+	}
+}
+
 // passLocked makes the rest of the turn one of another event. The lock is held;
 // it runs on the goroutine of the turn.
 func (x *Resident) passLocked(event uint32) {

@@ -21,6 +21,9 @@ class Fetcher:
         return f"<Fetcher {self._reference.name}>"
 
     def fetch(self, url, **options):
+        if hasattr(url, "headers"):  # a Request of a worker
+            options = {"method": url.method, "headers": url.headers.raw_items(), "body": url.body, "redirect": url.redirect, **options}
+            url = url.url
         handle = self._reference.handle()
 
         def wrap(message):
@@ -66,6 +69,8 @@ class Assets:
         return f"<Assets {self._reference.name}>"
 
     def fetch(self, url, *, method="GET", headers=None):
+        if hasattr(url, "headers"):  # a Request of a worker
+            url, method, headers = url.url, url.method, url.headers.raw_items()
         pairs = [(str(name).lower(), str(value)) for name, value in (headers.items() if hasattr(headers, "items") else headers or ())]
         w = codec.Writer().str(method).str(urlsplit(urljoin("http://assets.local/", str(url))).path).u32(len(pairs))
         for name, value in pairs:

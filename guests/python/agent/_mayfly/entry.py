@@ -72,11 +72,14 @@ def serve(kind, message):
             except BaseException as error:
                 RESERVE[0] = None
                 stdio.flush()
+                if worker.interrupted and isinstance(error, KeyboardInterrupt):
+                    return  # the host knows why
                 host.call(op.FAIL, b"\0" + errors.record(error, worker.source))
             return
         if kind == DISPATCH:
             worker.dispatch(message, 5)
         elif kind == SETTLED:
+            worker.worker_loop.turn = 0
             worker.worker_loop.take(int.from_bytes(message[5:9], "little"), message[9] == 1, message[10:])
         worker.rest()
     except BaseException as error:

@@ -7,7 +7,7 @@ https://developers.cloudflare.com/workers/runtime-apis/rpc/
 import inspect
 from struct import Struct, unpack_from
 
-from . import binding, codec, host, loop, net_operations, op, value, worker_loop
+from . import binding, binding_kv, binding_r2, binding_web, codec, host, loop, net_operations, op, value, worker_loop
 from .worker_loop import current
 
 STUB, SERVICE, READABLE, WRITABLE, BINDING, SIGNAL = 60010, 60011, 60012, 60013, 60014, 60015
@@ -467,6 +467,8 @@ def write_coroutine(e, o, depth):
 value.writers.update({
     RpcTarget: write_export, Stub: write_stub, Service: write_stub, Bound: write_stub, Loopback: write_stub,
     Property: write_lazy, Promise: write_lazy, "callable": write_export,
+    binding_kv.KVNamespace: write_binding, binding_r2.R2Bucket: write_binding, binding_web.Fetcher: write_binding, binding_web.Assets: write_binding,
+    binding.Later: lambda e, o, depth: e.value(o.wait(), depth),
 })
 
 

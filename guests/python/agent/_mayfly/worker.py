@@ -6,6 +6,7 @@ over when it was answered and nothing that it began matters any more.
 
 import _signal
 import asyncio
+import builtins
 import contextvars
 import gc
 import importlib.util
@@ -33,6 +34,7 @@ _u32 = Struct("<I").pack
 _head = Struct("<IBI").unpack_from
 
 under_way = {}  # events by number
+blank = contextvars.Context()  # what events begin with: what the modules have set
 main = None  # the main module
 source = ""  # its file
 entrypoints = {}  # classes by name
@@ -57,7 +59,7 @@ def handler(function):
 
 def serve(message, at):
     """Evaluates the main module."""
-    global main, source
+    global main, source, blank
     r = codec.Reader(message, at)
     r.u8()
     name = r.str()
@@ -81,6 +83,7 @@ def serve(message, at):
     finally:
         host.evaluating = False
     find_entrypoints()
+    blank = contextvars.copy_context()
     stdio.flush()
     linecache.clearcache()
     gc.collect()
@@ -121,6 +124,7 @@ def provide():
                             fetch=web.fetch, Context=Context, RpcTarget=stub.RpcTarget, RpcStub=stub.Stub, import_from_javascript=javascript.import_module,
                             python_to_rpc=lambda o: o, python_from_rpc=lambda o: o)
     workers.__dict__.update({name: getattr(stub.binding, name) for name in ("BindingError", "R2Error", "KVError")})
+    builtins.fetch, builtins.env = web.fetch, stub.env
     sys.modules["workers"] = workers
     sys.modules["asgi"] = asgi
     javascript.install()
@@ -242,6 +246,7 @@ def dispatch(message, at):
     """Handles the delivery of an event."""
     id, kind, size = _head(message, at)
     at += 9
+    worker_loop.turn = id
     if kind == ABORT:
         abort(id, codec.Reader(message, at).str())
     elif kind == RELEASE:
@@ -255,7 +260,7 @@ def dispatch(message, at):
             cancel_tasks(event)
     else:
         event = under_way[id] = Event(id)
-        context = contextvars.copy_context()
+        context = blank.copy()
         context.run(current.set, event)
         try:
             with worker_loop.inside():
@@ -514,6 +519,7 @@ def rehearse(entry):
     isolates then change less of it."""
     global main
     calls, host.call = host.call, lambda number, payload=b"": bytes(16)
+    passing, worker_loop.door = worker_loop.door, bool
     try:
         main = ModuleType("main")
         exec(REHEARSAL, main.__dict__)
@@ -533,7 +539,7 @@ def rehearse(entry):
         if under_way:
             raise RuntimeError("a rehearsed event is not over")
     finally:
-        host.call = calls
+        host.call, worker_loop.door = calls, passing
         main = None
         entrypoints.clear()
         _positions.clear()

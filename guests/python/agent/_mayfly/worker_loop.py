@@ -11,6 +11,8 @@ from asyncio import events, tasks
 from contextvars import ContextVar
 from struct import Struct
 
+from _host import call as door
+
 from . import host, loop, op
 from . import net_operations as operations
 
@@ -22,8 +24,8 @@ _milliseconds = Struct("<d").pack
 
 current = ContextVar("event", default=None)  # the event that code runs for
 worker = None  # the loop, once there is a worker
+turn = 0  # the event that the host takes what is done to be for; 0: not known
 deliver = None  # function of an event's message, told by the worker
-depth = 0  # how many times code blocks inside of code that blocks
 
 
 class Timer(events.TimerHandle):
@@ -99,14 +101,27 @@ def begin():
     return worker
 
 
+def pass_to(event):
+    """Tells the host for what event code goes on."""
+    global turn
+    if event is not None and event.id != turn:
+        turn = event.id
+        door(b"\5" + _id(turn))
+
+
 def wait(milliseconds):
     """host.wait of a worker: a time to wait is an operation, too, so that what
     comes after it belongs to the event that waits."""
+    global turn
     if milliseconds <= 0:
-        return host._wait(milliseconds)
+        settled = host._wait(milliseconds)
+        turn = 0
+        return settled
     timer = host.start(op.SLEEP, _milliseconds(milliseconds))
     settled = host._wait(-1.0)
+    turn = 0
     if settled is not None and settled[0] == timer:
+        pass_to(current.get())
         return None
     host.call(op.CANCEL, _id(timer))
     return settled
@@ -115,13 +130,9 @@ def wait(milliseconds):
 def settle(ident, ok, payload):
     """Takes what has settled where code blocks, and what was delivered; then what
     is ready goes on."""
-    global depth
-    depth += 1
-    try:
-        take(ident, ok, payload)
-        pump()
-    finally:
-        depth -= 1
+    take(ident, ok, payload)
+    pump()
+    pass_to(current.get())
 
 
 def take(ident, ok, payload):
@@ -171,6 +182,9 @@ def pump():
             handle = ready.popleft()
             if handle._cancelled:
                 continue
+            event = handle._context.get(current)
+            if event is not None and event.id != turn:
+                pass_to(event)
             try:
                 handle._run()
             except (KeyboardInterrupt, SystemExit):
@@ -178,6 +192,6 @@ def pump():
             left -= 1
             if left == 0:
                 left = POLL
-                settled = host._wait(0.0)
+                settled = wait(0.0)
                 if settled is not None:
                     take(*settled)
