@@ -114,6 +114,9 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 	defer bundler.Close()
 	d.service = worker.New(worker.Config{Executions: d.host.service, Bundler: bundler, Logged: d.log.logged, Traced: d.log.traced, Watched: func(*worker.Worker) bool { return true }})
 	defer d.service.Close()
+	for _, one := range d.all[1:] {
+		one.host, one.service, one.all, one.data = d.host, d.service, d.all, d.data
+	}
 	listener, err := cmd.listen(config)
 	if err != nil {
 		return err
@@ -153,7 +156,6 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 		building.Wait()
 	}()
 	for i, one := range d.all {
-		one.host, one.service, one.all, one.data = d.host, d.service, d.all, d.data
 		building.Go(func() { one.develop(life, configs[i]) })
 	}
 	fmt.Fprintf(d.log, "%s serves %s\n", style.paint(colourBold, cmp.Or(config.Name, "mayfly dev")), style.paint(colourCyan, "http://"+displayAddress(listener.Addr())+"/"))
