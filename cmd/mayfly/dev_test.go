@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // A lockedBuffer is written to and read at once.
@@ -344,7 +346,7 @@ export default {
 	d.eventually("the change", func() bool { _, text := d.get("/", false); return strings.HasPrefix(text, "changed ") })
 }
 
-// TestDevStreams has bodies go through as they come.
+// TestDevStreams has bodies and messages go through as they come.
 func TestDevStreams(t *testing.T) {
 	d := startDev(t, projectFolder(t, `
 -- wrangler.toml --
@@ -363,13 +365,30 @@ export default {
 			request.signal.addEventListener("abort", () => console.log("gone"));
 			return new Response(readable, { headers: { "content-type": "text/html" } });
 		}
-		return new Response(null, { status: 404 });
+		const [client, server] = Object.values(new WebSocketPair());
+		server.accept();
+		server.addEventListener("message", (e) => { console.log("said", e.data); server.send("you said " + e.data); });
+		return new Response(null, { status: 101, webSocket: client });
 	},
 };
 -- notes.txt --
 notes
 `))
 	d.want("/notes", 200, "notes")
+	conn, answer, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(d.base, "http")+"/socket", nil)
+	if err != nil {
+		text, _ := io.ReadAll(answer.Body)
+		t.Fatalf("%v: %s\n%s", err, text, d.out)
+	}
+	defer conn.CloseNow()
+	if err := conn.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, text, err := conn.Read(t.Context()); err != nil || string(text) != "you said hello" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	// What it logs is seen while the socket is open.
+	d.eventually("the message", func() bool { return strings.Contains(d.out.String(), "said hello\n") })
 	response, err := http.Get(d.base + "/page")
 	if err != nil {
 		t.Fatal(err)
