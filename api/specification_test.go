@@ -104,14 +104,16 @@ func TestSpecificationHasTheRoutes(t *testing.T) {
 	var specified, routed []string
 	for path, item := range loadSpecification(t).Paths.Map() {
 		for method := range item.Operations() {
-			specified = append(specified, method+" "+path)
+			if method != http.MethodHead { // as GET, but where only that matters
+				specified = append(specified, method+" "+path)
+			}
 		}
 	}
 	for _, route := range s.echo.Routes() {
 		if route.Method == http.MethodHead {
 			continue // as GET
 		}
-		path := strings.NewReplacer(":id", "{id}", ":name", "{name}", "*", "{name}").Replace(route.Path)
+		path := strings.NewReplacer(":id", "{id}", ":name", "{name}", ":sha256", "{sha256}", "*", "{name}").Replace(route.Path)
 		routed = append(routed, route.Method+" "+path)
 	}
 	sort.Strings(specified)
