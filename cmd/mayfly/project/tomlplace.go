@@ -122,7 +122,7 @@ func (l *tomlScan) key() (path []string) {
 		begin := l.at
 		switch c := l.peek(); c {
 		case '"', '\'':
-			l.text1(c)
+			l.quoted(c)
 			path = append(path, unquote(l.text[begin:min(l.at, len(l.text))]))
 		default:
 			for !l.end() && !strings.ContainsRune(" \t.=]\n\r", rune(l.peek())) {
@@ -170,7 +170,7 @@ func (l *tomlScan) value(path []string, depth int) {
 	}
 	switch c := l.peek(); c {
 	case '"', '\'':
-		l.text1(c)
+		l.quoted(c)
 	case '[':
 		l.next()
 		for i := 0; ; i++ {
@@ -209,8 +209,8 @@ func (l *tomlScan) value(path []string, depth int) {
 	}
 }
 
-// text1 skips a string of either kind of quotes, on one line or several.
-func (l *tomlScan) text1(quote byte) {
+// quoted skips a string of either kind of quotes, on one line or several.
+func (l *tomlScan) quoted(quote byte) {
 	end := string(quote)
 	if long := strings.Repeat(end, 3); strings.HasPrefix(l.rest(), long) {
 		end = long
