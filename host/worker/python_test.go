@@ -740,6 +740,56 @@ export default {
 	}
 }
 
+// Workers in Python load others, of either language.
+func TestPythonLoader(t *testing.T) {
+	s := newPythonService(t)
+	def := pythonScript(`
+from workers import *
+JS = """
+export default { async fetch(request, env) { return Response.json([env.settings.deep, await env.room.post("js")]) } }
+"""
+PY = """
+from workers import *
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(str(env.settings) + await (await fetch("http://out/")).text())
+    def add(self, a, b): return a + b + self.ctx.props.c
+"""
+class Room(WorkerEntrypoint):
+    def post(self, text): return self.ctx.props["name"] + ":" + text
+class Outbound(WorkerEntrypoint):
+    def fetch(self, request): return Response("intercepted " + request.url)
+asked = 0
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        room = self.ctx.exports.Room(props={"name": "room"})
+        js = self.env.LOADER.load({"compatibilityDate": "2026-01-01", "mainModule": "m.js", "modules": {"m.js": JS}, "env": {"settings": {"deep": [1]}, "room": room}})
+        out = [await (await js.get_entrypoint().fetch(request)).text()]
+        async def code():
+            global asked
+            asked += 1
+            return {"compatibility_date": "2026-01-01", "main_module": "m.py", "modules": {"m.py": {"py": PY}}, "env": {"settings": {"a": 1}}, "global_outbound": self.ctx.exports.Outbound}
+        for _ in range(2):
+            py = self.env.LOADER.get("one", code)
+            out.append(await (await py.get_entrypoint().fetch(request)).text())
+            out.append(await py.getEntrypoint(None, {"props": {"c": 3}}).add(1, 2))
+        out.append(asked)
+        async def fails(): raise ValueError("no code")
+        for what in (lambda: self.env.LOADER.load({"modules": {}}), lambda: self.env.LOADER.get("bad", fails).getEntrypoint().anything()):
+            try:
+                await what()
+            except Exception as e:
+                out.append(str(e).partition("\n")[0])
+        return Response.json(out)
+`)
+	def.Loaders = []LoaderBinding{{"LOADER"}}
+	_, body := get(t, entry(s, def), "http://parent/")
+	want := `["[[1],\"room:js\"]","{'a': 1}intercepted http://out/",6,"{'a': 1}intercepted http://out/",6,1,"Dynamic Worker code must contain at least one module.","no code"]`
+	if body != want {
+		t.Errorf("got  %s\nwant %s", body, want)
+	}
+}
+
 // Requests whose code blocks are served at once, too, and each goes on when what
 // it waits for is there.
 func TestPythonBlocking(t *testing.T) {
@@ -778,5 +828,44 @@ class Default(WorkerEntrypoint):
 		if len(tr.Logs) != 1 || tr.Outcome != isolate.OK {
 			t.Errorf("an event has %d logs, outcome %s", len(tr.Logs), tr.Outcome)
 		}
+	}
+}
+
+func BenchmarkPythonCall(b *testing.B) {
+	s := newPythonService(b)
+	var callee, caller time.Duration
+	var mu sync.Mutex
+	s.config.Traced = func(_ *Worker, t *Trace) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, called := t.Event.(*CallTrace); called {
+			callee += t.CPU
+		} else {
+			caller = t.CPU
+		}
+	}
+	js := entry(s, script(`import { WorkerEntrypoint } from "cloudflare:workers"
+export default class extends WorkerEntrypoint { add(a, b) { return a + b } }`))
+	py := entry(s, pythonScript("from workers import *\nclass Default(WorkerEntrypoint):\n    def add(self, a, b): return a + b\n"))
+	for name, target := range map[string]rpc.Target{"js": js, "python": py} {
+		b.Run(name, func(b *testing.B) {
+			def := pythonScript(`
+from workers import *
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        s = 0
+        for _ in range(int(request.url.rpartition("/")[2])):
+            s = await self.env.OTHER.add(s, 1)
+        return Response(str(s))
+`).service("OTHER", target)
+			def.Limits.Subrequests, def.Limits.CPU = 1<<30, 1<<40
+			target := entry(s, def)
+			get(b, target, "http://x/20")
+			callee = 0
+			b.ResetTimer()
+			get(b, target, "http://x/"+itoa(b.N))
+			b.ReportMetric(float64(caller.Microseconds())/float64(b.N), "caller-µs/op")
+			b.ReportMetric(float64(callee.Microseconds())/float64(b.N), "callee-µs/op")
+		})
 	}
 }

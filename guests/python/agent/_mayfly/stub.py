@@ -157,10 +157,10 @@ class Service(Stub):
 
     __slots__ = ()
 
-    def fetch(self, resource, init=None, **options):
+    async def fetch(self, resource, init=None, **options):
         from . import web
 
-        return web.fetch_via(op.STUB_FETCH, _u32(self._handle.get()), resource, init, options)
+        return await web.fetch_via(op.STUB_FETCH, _u32(self._handle.get()), resource, init, options)
 
 
 class Bound(Service):
@@ -182,7 +182,7 @@ class Loopback(Service):
         self._handle = Handle(self._open(None))
 
     def _open(self, props):
-        message = NOTHING if props is None else writing(lambda: value.write(props))
+        message = NOTHING if props is None else writing(lambda: value.write(value.objects(props)))
         name = "" if self._name in ("default", "Default") else self._name
         return int.from_bytes(host.call(op.LOOPBACK, codec.Writer().str(name).done() + message)[:4], "little")
 
@@ -513,12 +513,7 @@ def make_service(reference, data):
     return Bound(Handle(handle, True))
 
 
-def make_loader(reference, data):
-    raise RuntimeError("Worker loaders can't be used from Python yet: load from a Worker in JavaScript, and call that.")
-
-
 binding.makers["service"] = make_service
-binding.makers["worker_loader"] = make_loader
 
 
 # ---- env

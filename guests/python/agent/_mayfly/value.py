@@ -66,6 +66,16 @@ def plain(o):
     return o
 
 
+def objects(o):
+    """A value with plain objects in the place of dicts, for what JavaScript has as
+    such: env, props."""
+    if type(o) is dict:
+        return Object((str(key), objects(v)) for key, v in o.items())
+    if type(o) is list:
+        return [objects(v) for v in o]
+    return o
+
+
 class JsException(Exception):
     """An error of JavaScript, or of anything else at the other end."""
 

@@ -19,7 +19,7 @@ from asyncio import tasks
 from struct import Struct
 from types import ModuleType
 
-from . import codec, errors, host, loop, net_operations, op, stdio, stub, value, web, worker_loop
+from . import codec, errors, host, loop, net_operations, op, stdio, stub, value, web, worker_loader, worker_loop
 from .worker_loop import current
 
 FOLDER = "/session/metadata"  # where the host puts the modules
@@ -216,6 +216,17 @@ def wait_until(awaitable):
     if event is None:
         raise RuntimeError(host.GLOBAL_SCOPE)
     event.wait_until(awaitable)
+
+
+def keep_going(coroutine):
+    """Runs something that the event under way is not over before."""
+    event = current.get()
+    if event is None:
+        coroutine.close()
+        raise RuntimeError(host.GLOBAL_SCOPE)
+    event.wait()
+    task = tasks.Task(coroutine, loop=worker_loop.worker, eager_start=True)
+    task.add_done_callback(lambda task: event.done())
 
 
 def cancel_tasks(event, but=None):
