@@ -67,7 +67,7 @@ cpython: guests ## CPython's own tests in the Python guest; needs those of versi
 	go test $(TUNED) $(TESTFLAGS) -tags=$(if $(TUNED),mayfly_tuned$(comma))cpython ./guests/python -run TestCPython -count=1 -timeout 60m
 
 browser: guests ## artifacts and documentation in Chromium, which has to be installed
-	go test $(TUNED) $(TESTFLAGS) -tags=$(if $(TUNED),mayfly_tuned$(comma))browser ./cmd/mayfly -run TestBrowser -count=1
+	go test $(TUNED) $(TESTFLAGS) -tags=$(if $(TUNED),mayfly_tuned$(comma))browser ./cmd/mayfly -run Browser -count=1
 
 bench: build guests ## the targets, as ratios from one run
 	go run $(TUNED) ./cmd/bench $(BENCH)
