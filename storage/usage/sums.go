@@ -1,6 +1,11 @@
 package usage
 
 import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"mayfly/storage/sqlite"
@@ -10,7 +15,6 @@ import (
 type sums struct {
 	hours    map[hourKey]*sum
 	dynamics map[dynamicKey]*dynamicSum
-	order    []dynamicKey // as they were first seen
 }
 
 type hourKey struct {
@@ -28,6 +32,11 @@ type sum struct {
 type dynamicKey struct {
 	day                      int64
 	tenant, parent, id, code string
+}
+
+// compare orders keys as the table does.
+func (k dynamicKey) compare(l dynamicKey) int {
+	return cmp.Or(cmp.Compare(k.day, l.day), strings.Compare(k.tenant, l.tenant), strings.Compare(k.parent, l.parent), strings.Compare(k.id, l.id), strings.Compare(k.code, l.code))
 }
 
 type dynamicSum struct {
@@ -79,7 +88,6 @@ func (s *sums) add(e *Entry) {
 			d.workers = 1
 		}
 		s.dynamics[dk] = d
-		s.order = append(s.order, dk)
 	}
 	d.add(e)
 	if e.Outcome != okOutcome {
@@ -98,24 +106,73 @@ func (s *sum) add(e *Entry) {
 	s.wall += e.Wall
 }
 
+// batch is how many dynamic workers one statement adds: each statement costs more
+// than a row.
+const batch = 50
+
+var dynamicStatements = [...]string{dynamicStatement(1), dynamicStatement(batch)}
+
+func dynamicStatement(rows int) string {
+	return "INSERT INTO dynamics (day, tenant, parent, id, code, workers, seen, events, errors, subrequests, cpu, wall) VALUES " +
+		strings.TrimSuffix(strings.Repeat("(?1, ?2, ?3, ?, ?, ?, 0, ?, ?, ?, ?, ?), ", rows), ", ") +
+		" ON CONFLICT (day, tenant, parent, id, code) DO UPDATE SET seen = 1, workers = CASE id WHEN '' THEN workers + excluded.workers ELSE 1 END, events = events + excluded.events, " +
+		"errors = errors + excluded.errors, subrequests = subrequests + excluded.subrequests, cpu = cpu + excluded.cpu, wall = wall + excluded.wall RETURNING id, code, seen"
+}
+
+// writeDynamics adds dynamic workers of one day and parent, and calls fresh with
+// those that are new.
+func (s *sums) writeDynamics(tx *sqlite.Tx, keys []dynamicKey, fresh func(dynamicKey)) error {
+	for len(keys) > 0 {
+		n, statement := 1, dynamicStatements[0]
+		if len(keys) >= batch {
+			n, statement = batch, dynamicStatements[1]
+		}
+		args := append(make([]any, 0, 3+8*n), keys[0].day, keys[0].tenant, keys[0].parent)
+		for _, k := range keys[:n] {
+			d := s.dynamics[k]
+			args = append(args, k.id, []byte(k.code), d.workers, d.events, d.errors, d.subrequests, int64(d.cpu), int64(d.wall))
+		}
+		rows, err := tx.Query(statement, args...)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			k := keys[0]
+			var code []byte
+			var seen int64
+			if err := rows.Scan(&k.id, &code, &seen); err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			if k.code = string(code); seen == 0 && k.id != "" {
+				fresh(k)
+			}
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
 // write adds the sums to the tables, and says how many dynamic workers were new.
 // It may be called again, with another transaction.
 func (s *sums) write(tx *sqlite.Tx) (unique int64, err error) {
 	fresh := map[hourKey]int64{}
-	for _, k := range s.order {
-		d := s.dynamics[k]
-		var seen int64
-		err := tx.QueryRow("INSERT INTO dynamics (day, tenant, parent, id, code, workers, seen, events, errors, subrequests, cpu, wall) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) "+
-			"ON CONFLICT (day, tenant, parent, id, code) DO UPDATE SET seen = 1, workers = CASE id WHEN '' THEN workers + excluded.workers ELSE 1 END, events = events + excluded.events, "+
-			"errors = errors + excluded.errors, subrequests = subrequests + excluded.subrequests, cpu = cpu + excluded.cpu, wall = wall + excluded.wall RETURNING seen",
-			[]any{k.day, k.tenant, k.parent, k.id, []byte(k.code), d.workers, d.events, d.errors, d.subrequests, int64(d.cpu), int64(d.wall)}, &seen)
+	keys := slices.SortedFunc(maps.Keys(s.dynamics), dynamicKey.compare)
+	for len(keys) > 0 {
+		n := 1
+		for n < len(keys) && keys[n].day == keys[0].day && keys[n].tenant == keys[0].tenant && keys[n].parent == keys[0].parent {
+			n++
+		}
+		err := s.writeDynamics(tx, keys[:n], func(k dynamicKey) {
+			fresh[s.dynamics[k].first]++
+			unique++
+		})
 		if err != nil {
 			return 0, err
 		}
-		if k.id != "" && seen == 0 {
-			fresh[d.first]++
-			unique++
-		}
+		keys = keys[n:]
 	}
 	for k, h := range s.hours {
 		unique += h.dynamics
