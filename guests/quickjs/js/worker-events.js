@@ -8,23 +8,29 @@ import { MapPrototypeDelete, MapPrototypeForEach, MapPrototypeGet, MapPrototypeS
 export class WorkerEvent {
   constructor(id, request, props) {
     this.id = id;
-    // What keeps it from being over: its answer, what waitUntil waits for (also
-    // in after), bodies that are being written, sockets, exports that are held
-    // (also in held).
     this.waits = 1;
-    this.after = 0;
-    this.held = 0;
     this.answered = false;
     this.request = request;
-    this.props = props; // a value, at propsAt; decoded when it is asked for
-    this.propsAt = 0;
-    this.context = undefined;
-    this.timers = undefined;
-    this.bodies = undefined;
-    this.decoded = undefined;
+    this.props = props;
   }
 }
-ObjectSetPrototypeOf(WorkerEvent.prototype, null);
+
+// What most events never have is the prototype's, which costs them nothing.
+const initial = WorkerEvent.prototype;
+ObjectSetPrototypeOf(initial, null);
+// waits counts what keeps an event from being over: its answer, what waitUntil
+// waits for (also in after), bodies that are being written, sockets, exports that
+// are held (also in held).
+initial.after = 0;
+initial.held = 0;
+// props is a value, at propsAt; decoded is what it says, once it was asked for.
+initial.propsAt = 0;
+initial.decoded = undefined;
+initial.context = undefined;
+initial.passThrough = false;
+initial.entrypoint = "";
+initial.timers = undefined;
+initial.bodies = undefined;
 
 const events = new Map();
 

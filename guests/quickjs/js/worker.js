@@ -38,11 +38,13 @@ const PASS_THROUGH = 128;
 
 let exported; // the main module's namespace
 let defaultTarget; // its default export's receiver, if that is an object
+let DefaultClass; // its default export, if that is an entrypoint's class
 
 export function serve(namespace) {
   exported = namespace;
   const value = exported.default;
   if (typeof value === "object" && value !== null) defaultTarget = { __proto__: null, object: value, isClass: false };
+  else if (typeof value === "function" && isEntrypointClass(value)) DefaultClass = value;
   setLogger(log);
 }
 
@@ -130,7 +132,7 @@ export function answered(event) {
 
 export function fail(event, error) {
   if (event.answered) return;
-  native.failEvent(event.id, event.passThrough === true ? HANDLER | PASS_THROUGH : HANDLER, error);
+  native.failEvent(event.id, event.passThrough ? HANDLER | PASS_THROUGH : HANDLER, error);
   answered(event);
 }
 
@@ -177,6 +179,7 @@ export function idle() {
 export function receiver(event, name) {
   const isDefault = name === undefined || name === "" || name === "default";
   if (isDefault && defaultTarget !== undefined) return defaultTarget;
+  if (isDefault && DefaultClass !== undefined) return { __proto__: null, object: new DefaultClass(contextOf(event), environment()), isClass: true };
   const value = isDefault ? exported.default : ObjectHasOwn(exported, name) ? exported[name] : undefined;
   if (typeof value === "function" && isEntrypointClass(value)) {
     return { __proto__: null, object: ReflectConstruct(value, [contextOf(event), environment()]), isClass: true };
