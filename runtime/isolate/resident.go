@@ -466,8 +466,10 @@ func (x *Resident) charge() {
 	}
 }
 
-// cpuGrace is the processor time that an interrupted event has to end.
-const cpuGrace = 50 * time.Millisecond
+// cpuGrace is the processor time that an interrupted event has to end. Where its
+// fuel has run out in the middle of the interpreter, QuickJS asks only after as
+// many more calls as take it some 50 ms, before it sees that it was interrupted.
+const cpuGrace = 250 * time.Millisecond
 
 // overtime handles an event that is past its limit of processor time, in the
 // middle of its turn: the guest is asked to end it, once, where it can be asked.
