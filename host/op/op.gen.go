@@ -222,7 +222,7 @@ const (
 	// LoaderGet: finds a dynamic worker by its id, or begins one.
 	//
 	//	in:  u32 handle of the loader, u8 (0 no id, 1 id), str id
-	//	out: u32 worker, u8 1 if loader_provide is to follow
+	//	out: u32 worker, u8 (1 loader_provide is to follow, 2 another event is to provide the code: loader_wait)
 	LoaderGet Op = 53
 	// LoaderProvide: gives a dynamic worker its code, or says why there is none; mistakes in the code are an error of the operation.
 	//
@@ -318,6 +318,11 @@ const (
 	//	in:  u32 handle, u8 method (of the binding's kind), bytes arguments (the method's), u8 body (0 none, 1 bytes, 2 stream), bytes body (empty unless 1)
 	//	out: bytes answer (the method's), u8 body (0 none, 1 bytes, 2 stream), bytes body (empty unless 1), u32 handle (0 unless 2)
 	Binding Op = 76
+	// LoaderWait: settles when a dynamic worker has its code, or with 1 when whoever was to provide it has gone.
+	//
+	//	in:  u32 worker
+	//	out: u8 1 if loader_provide is to follow
+	LoaderWait Op = 77
 )
 
 // The events.
@@ -417,6 +422,7 @@ var opNames = map[Op]string{
 	StubFetch:        "stub_fetch",
 	Bundle:           "bundle",
 	Binding:          "binding",
+	LoaderWait:       "loader_wait",
 }
 
 var eventNames = map[Event]string{

@@ -127,3 +127,60 @@ func TestInstancesOfWebAssemblyAtTheTop(t *testing.T) {
 		}
 	}
 }
+
+// The code of a worker may be asked of a request whose client goes away: then
+// another request that waits for it gives it.
+func TestCodeOfAnotherRequest(t *testing.T) {
+	note := &told{calls: make(chan string, 10)}
+	def := script(`export default { async fetch(request, env) {
+	const slow = request.url.endsWith("slow");
+	const getCode = async () => {
+		await env.NOTE.fetch(slow ? "http://x/slow" : "http://x/other");
+		if (slow) await scheduler.wait(60000);
+		return { compatibilityDate: "2026-01-31", mainModule: "m.js", modules: { "m.js": "export default { fetch() { return new Response('here') } }" } };
+	};
+	const first = env.LOADER.get("one", getCode).getEntrypoint();
+	if (!slow) await env.NOTE.fetch("http://x/waits");
+	return env.LOADER.get("one", getCode).getEntrypoint().fetch(request.url);
+} }`)
+	def.Loaders = []LoaderBinding{{"LOADER"}}
+	def.Services = []ServiceBinding{{"NOTE", note}}
+	target := entry(newService(t, nil), def)
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := target.Fetch(ctx, &rpc.Request{Method: "GET", URL: "http://example.com/slow"})
+		failed <- err
+	}()
+	if got := <-note.calls; got != "http://x/slow" {
+		t.Fatal(got)
+	}
+	answer := make(chan string, 2)
+	for range 2 {
+		go func() {
+			response, err := target.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://example.com/other"})
+			if err != nil {
+				answer <- err.Error()
+				return
+			}
+			answer <- content(t, response)
+		}()
+	}
+	for range 2 {
+		if got := <-note.calls; got != "http://x/waits" {
+			t.Fatal(got)
+		}
+	}
+	cancel()
+	if err := <-failed; err == nil {
+		t.Error("the client that has gone got an answer")
+	}
+	for range 2 {
+		if got := <-answer; got != "here" {
+			t.Errorf("got %s", got)
+		}
+	}
+	if got := <-note.calls; got != "http://x/other" || len(note.calls) > 0 {
+		t.Errorf("asked: %s, and %d more", got, len(note.calls))
+	}
+}

@@ -263,6 +263,8 @@ func (in *instance) Start(iso *isolate.Isolate, number, id uint32, message []byt
 		e.callStub(id, message)
 	case op.StubFetch:
 		e.fetchStub(id, message)
+	case op.LoaderWait:
+		e.loaderWait(id, message)
 	case op.Bundle:
 		e.bundle(id, message)
 	default:

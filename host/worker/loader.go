@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -41,9 +42,11 @@ type dynamic struct {
 	code    *Code
 	env     *rpc.Value
 	policy  *dynamicPolicy
-	err     error         // why there is no code
-	waiting chan struct{} // closed when there is code, or an error; nil: nobody waits yet
-	worker  *Worker       // made when it is asked for the first time
+	err     error          // why there is no code
+	waiting chan struct{}  // closed when there is code, or an error; nil: nobody waits yet
+	owner   *dynamicHandle // that has to provide the code
+	heirs   []*heir        // events that would, in its place
+	worker  *Worker        // made when it is asked for the first time
 	gone    bool
 }
 
@@ -194,13 +197,108 @@ func (d *dynamic) settle(code *Code, env *rpc.Value, policy *dynamicPolicy, err 
 	if err != nil {
 		d.forget()
 	}
-	waiting := d.waiting
-	d.waiting = nil
+	waiting, heirs := d.waiting, d.heirs
+	d.waiting, d.owner, d.heirs = nil, nil, nil
 	d.loader.mu.Unlock()
+	for _, h := range heirs {
+		h.settle(false)
+	}
 	if waiting != nil {
 		close(waiting)
 	}
 	return true
+}
+
+// A heir is an event that waits for code which another has to provide, and would
+// do so itself.
+type heir struct {
+	in     *instance
+	id     uint32 // of its operation loader_wait
+	handle *dynamicHandle
+}
+
+func (h *heir) settle(provide bool) {
+	w := op.NewWriter(nil)
+	if provide {
+		w.U8(1)
+	} else {
+		w.U8(0)
+	}
+	h.in.Settle(h.id, true, w.Message())
+}
+
+// abandon says that whoever had to provide the code has gone: the next has to.
+func (d *dynamic) abandon() {
+	d.loader.mu.Lock()
+	if len(d.heirs) == 0 || d.gone || d.code != nil || d.err != nil {
+		d.loader.mu.Unlock()
+		d.settle(nil, nil, nil, errAbandoned)
+		return
+	}
+	next := d.heirs[0]
+	d.heirs = d.heirs[1:]
+	d.owner = next.handle
+	d.loader.mu.Unlock()
+	next.settle(true)
+}
+
+// own makes a handle's event the one that has to provide the code. False if
+// another has to, or has.
+func (d *dynamic) own(h *dynamicHandle) (owns, wait bool) {
+	d.loader.mu.Lock()
+	defer d.loader.mu.Unlock()
+	if d.code != nil || d.err != nil {
+		return false, false
+	}
+	if d.owner == nil {
+		d.owner = h
+		return true, false
+	}
+	return false, d.owner.event != h.event
+}
+
+func (d *dynamic) owns(h *dynamicHandle) bool {
+	d.loader.mu.Lock()
+	defer d.loader.mu.Unlock()
+	return d.owner == h
+}
+
+// loaderWait is the operation of that name.
+func (e *event) loaderWait(id uint32, message []byte) {
+	in := e.in
+	r := op.NewReader(message)
+	handle := r.U32()
+	err := r.Done()
+	var h *dynamicHandle
+	if err == nil {
+		h, err = in.dynamicOf(handle)
+	}
+	if err != nil {
+		in.fail1(id, err)
+		return
+	}
+	d := h.dynamic
+	x := &heir{in, id, h}
+	if !in.stopper(id, func() {
+		d.loader.mu.Lock()
+		d.heirs = slices.DeleteFunc(d.heirs, func(y *heir) bool { return y == x })
+		d.loader.mu.Unlock()
+	}) {
+		return
+	}
+	d.loader.mu.Lock()
+	pending := d.code == nil && d.err == nil && !d.gone
+	first := pending && d.owner == nil
+	switch {
+	case first:
+		d.owner = h
+	case pending:
+		d.heirs = append(d.heirs, x)
+	}
+	d.loader.mu.Unlock()
+	if first || !pending {
+		x.settle(first)
+	}
 }
 
 // ready waits until there is code, and is the worker that runs it.
@@ -372,7 +470,6 @@ var errAbandoned = &op.ErrorRecord{Name: "Error", Message: "The request which in
 type dynamicHandle struct {
 	dynamic *dynamic
 	event   *event
-	provide bool // the event has to provide the code
 }
 
 // callLoader answers the operations of a loader.
@@ -415,12 +512,11 @@ func (in *instance) loaderGet(e *event, r *op.Reader, w *op.Writer) error {
 	}
 	l := in.worker.loader(name)
 	var d *dynamic
-	fresh := true
 	if named == 0 {
 		d = l.anonymous()
 	} else {
 		var err error
-		if d, fresh, err = l.find(id); err != nil {
+		if d, _, err = l.find(id); err != nil {
 			return err
 		}
 	}
@@ -442,13 +538,17 @@ func (in *instance) loaderGet(e *event, r *op.Reader, w *op.Writer) error {
 	if e.dynamics == nil {
 		e.dynamics = map[uint32]struct{}{}
 	}
-	in.dynamics[in.loaded] = &dynamicHandle{d, e, fresh}
+	h := &dynamicHandle{d, e}
+	in.dynamics[in.loaded] = h
 	e.dynamics[in.loaded] = struct{}{}
 	w.U32(in.loaded)
 	in.mu.Unlock()
-	if fresh {
+	switch owns, wait := d.own(h); {
+	case owns:
 		w.U8(1)
-	} else {
+	case wait:
+		w.U8(2)
+	default:
 		w.U8(0)
 	}
 	return nil
@@ -485,8 +585,8 @@ func (in *instance) releaseDynamic(handle uint32) {
 // held.
 func (in *instance) endDynamics(handles []*dynamicHandle) {
 	for _, h := range handles {
-		if h.provide {
-			h.dynamic.settle(nil, nil, nil, errAbandoned)
+		if h.dynamic.owns(h) {
+			h.dynamic.abandon()
 		}
 		h.dynamic.release()
 	}
@@ -501,8 +601,11 @@ func (in *instance) loaderProvide(e *event, r *op.Reader) error {
 	if err != nil {
 		return err
 	}
-	if !h.provide || given > 1 {
+	if given > 1 {
 		return op.ErrMessage
+	}
+	if !h.dynamic.owns(h) {
+		return plainError("The code of this dynamic Worker was given already.")
 	}
 	if given == 0 {
 		record, err := op.ReadError(r)

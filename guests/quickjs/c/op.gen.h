@@ -65,6 +65,7 @@ enum {
     OP_STUB_FETCH = 74,
     OP_BUNDLE = 75,
     OP_BINDING = 76,
+    OP_LOADER_WAIT = 77,
 };
 
 enum {

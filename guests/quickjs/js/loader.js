@@ -5,8 +5,8 @@
 // The message of loader_provide is described in host/worker/provide.go.
 import { Error, FinalizationRegistry, Set, TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
-import { Reader, Writer, call, utf8Encode } from "mayfly:host";
-import { LOADER_ENTRYPOINT, LOADER_GET, LOADER_PROVIDE, STUB_RELEASE } from "mayfly:op.gen";
+import { Reader, Writer, call, start, utf8Encode } from "mayfly:host";
+import { LOADER_ENTRYPOINT, LOADER_GET, LOADER_PROVIDE, LOADER_WAIT, STUB_RELEASE } from "mayfly:op.gen";
 import { defineKind, handleOf } from "mayfly:binding";
 import { bytesOf } from "mayfly:crypto-bytes";
 import { defineInterface, requireArguments } from "mayfly:interface";
@@ -294,9 +294,10 @@ export class WorkerLoader {
     const reference = this.#reference;
     const wanted = id === undefined || id === null ? null : text(id);
     if (typeof getCode !== "function") throw new TypeError("Failed to execute 'get' on 'WorkerLoader': parameter 2 is not of type 'function'.");
-    const { worker, missing } = find(reference, wanted);
+    const { worker, code } = find(reference, wanted);
     const stub = stubOf(worker);
-    if (missing) ask(stub, worker, getCode);
+    if (code === MISSING) ask(stub, worker, getCode);
+    else if (code === AWAITED) inherit(stub, worker, getCode);
     return stub;
   }
 }
@@ -306,7 +307,16 @@ defineInterface(WorkerLoader);
 function find(reference, id) {
   const w = new Writer(64).u32(handleOf(reference)).u8(id === null ? 0 : 1).str(id ?? "");
   const r = new Reader(call(LOADER_GET, w.done()));
-  return { __proto__: null, worker: r.u32(), missing: r.u8() === 1 };
+  return { __proto__: null, worker: r.u32(), code: r.u8() };
+}
+
+// What find() says of a worker's code: 0 is that it is there.
+const MISSING = 1;
+const AWAITED = 2; // of another request
+
+// inherit has the program give the code if the request that is to ends before.
+function inherit(stub, worker, getCode) {
+  start(LOADER_WAIT, new Writer(4).u32(worker).done(), (answer) => { if (answer[0] === 1) ask(stub, worker, getCode); }, () => {});
 }
 
 // waiting are the stubs whose code is asked for: they must not be forgotten.

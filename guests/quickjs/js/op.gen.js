@@ -62,3 +62,4 @@ export const STUB_CALL = 73;
 export const STUB_FETCH = 74;
 export const BUNDLE = 75;
 export const BINDING = 76;
+export const LOADER_WAIT = 77;
