@@ -97,6 +97,6 @@ func (r randomness) Read(b []byte) (int, error) {
 // more: of an event that it serves.
 func (in *instance) broken(e *op.ErrorRecord) {
 	if event := in.turn(); event != nil {
-		event.give(outcome{err: e})
+		event.end(isolate.Exception, e, true)
 	}
 }

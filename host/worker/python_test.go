@@ -419,20 +419,20 @@ func addWheels(t *testing.T, code *Code) {
 	}
 }
 
-// traces gathers what workers say of their events.
-type traces struct {
+// pythonTraces gathers what workers say of their events.
+type pythonTraces struct {
 	mu   sync.Mutex
 	list []Trace
 }
 
-func (x *traces) add(_ *Worker, t *Trace) {
+func (x *pythonTraces) add(_ *Worker, t *Trace) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.list = append(x.list, *t)
 }
 
 // wait waits for so many traces.
-func (x *traces) wait(t *testing.T, n int) []Trace {
+func (x *pythonTraces) wait(t *testing.T, n int) []Trace {
 	t.Helper()
 	for range 1000 {
 		x.mu.Lock()
@@ -458,7 +458,7 @@ func logsOf(t Trace) string {
 // Events of one isolate interleave where they wait, and what they say is theirs.
 func TestPythonEvents(t *testing.T) {
 	s := newPythonService(t)
-	seen := &traces{}
+	seen := &pythonTraces{}
 	s.config.Traced = seen.add
 	s.processors = 1
 	def := pythonScript(`
@@ -590,6 +590,37 @@ class Default(WorkerEntrypoint):
 	}
 	if got := logsOf(last()); got != "log:begin pair" {
 		t.Errorf("an event that was given up logged %q", got)
+	}
+}
+
+// A worker that damages what serves it harms itself: its events fail, none waits
+// for ever.
+func TestPythonSabotage(t *testing.T) {
+	for _, damage := range []string{
+		"import _mayfly.entry as e; e.go.__code__ = (lambda: 1 / 0).__code__",
+		"import _mayfly.worker as w; w.dispatch = None",
+		"import _mayfly.worker as w; w.HANDLERS.clear()",
+		"import _mayfly.host as h; h.call = None",
+		`import _host; _host.call(b"\x05\xff\xff\xff\xff"); _host.call(b"\x05"); raise KeyError(1)`,
+		`import _host; _host.call(b"\x02" + bytes(8)); _host.call(b"\x03"); raise KeyError(1)`,
+	} {
+		t.Run(damage, func(t *testing.T) {
+			s := newPythonService(t)
+			target := entry(s, pythonScript(strings.ReplaceAll("from workers import *\nclass Default(WorkerEntrypoint):\n    async def fetch(self, request):\n        DAMAGE\n        return Response('done')\n", "DAMAGE", damage)))
+			failed := false
+			for range 3 {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				_, err := target.Fetch(ctx, &rpc.Request{Method: "GET", URL: "http://x/"})
+				failed = failed || err != nil
+				if ctx.Err() != nil {
+					t.Error("nobody answered")
+				}
+				cancel()
+			}
+			if !failed {
+				t.Error("it did no damage")
+			}
+		})
 	}
 }
 
@@ -806,7 +837,7 @@ class Default(WorkerEntrypoint):
         print(number)
         return Response(second)
 `).service("JS", js))
-	seen := &traces{}
+	seen := &pythonTraces{}
 	s.config.Traced = func(w *Worker, tr *Trace) {
 		if _, ok := tr.Event.(*FetchTrace); ok && len(tr.Logs) > 0 {
 			seen.add(w, tr)
