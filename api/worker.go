@@ -14,6 +14,7 @@ import (
 
 	"mayfly/host/deployment"
 	"mayfly/host/execution"
+	"mayfly/host/secret"
 )
 
 // Workers keeps deployed workers; *deployment.Service is one. See there for what
@@ -26,6 +27,9 @@ type Workers interface {
 	Delete(ctx context.Context, tenant, name string) error
 	Versions(ctx context.Context, tenant, name string) ([]deployment.Version, error)
 	RollBack(ctx context.Context, tenant, name, version string) (deployment.Info, error)
+	Secrets(ctx context.Context, tenant, name string) ([]secret.Info, error)
+	PutSecret(ctx context.Context, tenant, name, called, value string) (secret.Info, error)
+	DeleteSecret(ctx context.Context, tenant, name, called string) error
 	HasAsset(ctx context.Context, tenant, digest string) (bool, error)
 	PutAsset(ctx context.Context, tenant, digest string, content []byte) error
 }
@@ -46,6 +50,9 @@ func (s *Server) workerRoutes() []workerRoute {
 		{http.MethodDelete, "/v1/workers/:name", s.deleteWorker, nil},
 		{http.MethodGet, "/v1/workers/:name/versions", s.listVersions, nil},
 		{http.MethodPost, "/v1/workers/:name/rollback", s.rollBack, nil},
+		{http.MethodGet, "/v1/workers/:name/secrets", s.listWorkerSecrets, nil},
+		{http.MethodPut, "/v1/workers/:name/secrets/:secret", s.putWorkerSecret, nil},
+		{http.MethodDelete, "/v1/workers/:name/secrets/:secret", s.deleteWorkerSecret, nil},
 		{http.MethodGet, "/v1/workers/:name/logs", s.watchLogs, logParameters},
 		{http.MethodHead, "/v1/assets/:sha256", s.headAsset, nil},
 		{http.MethodPut, "/v1/assets/:sha256", s.putAsset, nil},

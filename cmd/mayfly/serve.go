@@ -142,7 +142,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 	if err != nil {
 		return err
 	}
-	workers, err := registry.Open(ctx, registry.Config{Records: records, Workers: running, Executions: h.service, Assets: assets, Domains: domains, Log: log})
+	workers, err := registry.Open(ctx, registry.Config{Records: records, Workers: running, Executions: h.service, Assets: assets, Secrets: secrets, Domains: domains, Log: log})
 	if err != nil {
 		return err
 	}

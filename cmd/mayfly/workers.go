@@ -19,6 +19,7 @@ type workersCommand struct {
 	Get      getWorkerCommand      `cmd:"" help:"Show a worker: its modules, bindings and limits."`
 	Versions listVersionsCommand   `cmd:"" help:"List the versions of a worker, the newest first."`
 	Rollback rollbackWorkerCommand `cmd:"" help:"Make an earlier version the current one again."`
+	Secrets  workerSecretsCommand  `cmd:"" help:"Set, list and delete the secrets of a worker."`
 	Delete   deleteWorkerCommand   `cmd:"" help:"Delete a worker with all its versions."`
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mayfly/host/binding"
 	"mayfly/host/execution"
 	"mayfly/host/op"
 	"mayfly/host/rpc"
@@ -46,20 +47,33 @@ func (s *Service) define(ctx context.Context, tenant, name, version string, m *M
 			MemoryBytes: int64(m.Limits.MemoryMB * (1 << 20)), Subrequests: m.Limits.Subrequests,
 		},
 	}
-	var err error
-	if def.Bindings, err = s.config.Executions.Bind(ctx, tenant, shared, nil); err != nil {
+	secrets, err := s.secretsOf(ctx, key{tenant, name})
+	if err != nil {
 		return nil, err
 	}
+	// A secret is the worker's own, or else the tenant's.
+	var others []execution.Binding
+	for _, b := range shared {
+		if value, found := secrets[b.Secret]; b.Type == binding.KindSecret && found {
+			def.Bindings.Entries = append(def.Bindings.Entries, binding.Entry{Name: b.Name, Kind: binding.KindSecret, Value: []byte(value)})
+		} else {
+			others = append(others, b)
+		}
+	}
+	for _, called := range slices.Sorted(maps.Keys(secrets)) {
+		if _, taken := m.Bindings[called]; !taken {
+			def.Bindings.Entries = append(def.Bindings.Entries, binding.Entry{Name: called, Kind: binding.KindSecret, Value: []byte(secrets[called])})
+		}
+	}
+	ownSecrets := def.Bindings.Entries
+	if def.Bindings, err = s.config.Executions.Bind(ctx, tenant, others, nil); err != nil {
+		return nil, err
+	}
+	def.Bindings.Entries = append(def.Bindings.Entries, ownSecrets...)
 	if m.Assets != nil && m.Assets.Binding != "" {
 		def.Bindings.Entries = append(def.Bindings.Entries, s.assetsEntry(tenant, m.Assets))
 	}
-	for _, b := range shared {
-		if b.Type == "secret" || b.Type == "var" {
-			if def.Variables == nil {
-				def.Variables = map[string]string{}
-			}
-		}
-	}
+	def.Variables = map[string]string{}
 	for _, e := range def.Bindings.Entries {
 		switch e.Kind {
 		case "secret":

@@ -29,6 +29,8 @@ type Config struct {
 	Workers    *worker.Service
 	Executions *execution.Service
 	Assets     storage.Objects // contents of static files
+	// Secrets keeps the workers' own; nil: they have none.
+	Secrets Secrets
 	// Domains are those of which each subdomain is a worker: NAME.DOMAIN is that
 	// of the default tenant, NAME.TENANT.DOMAIN another's.
 	Domains []string
@@ -327,6 +329,7 @@ func (s *Service) Delete(ctx context.Context, tenant, name string) error {
 	if old != nil {
 		old.close()
 	}
+	s.deleteSecrets(ctx, k)
 	return nil
 }
 
