@@ -10,7 +10,7 @@ import (
 	"mayfly/runtime/isolate"
 )
 
-// image takes an image of the clone as it is, between two events.
+// captured is an image of the clone as it is, between two events.
 func (c *clone) captured(t testing.TB) *image {
 	t.Helper()
 	top, err := c.machine.HeapTop()
@@ -28,7 +28,7 @@ func (c *clone) captured(t testing.TB) *image {
 	return img
 }
 
-// clone is a worker in a clone of what this one left after its start.
+// fork is a worker in a clone of what this one left after its start.
 func (w *worker) fork(t testing.TB, c *clone) *worker {
 	t.Helper()
 	if err := c.reset(); err != nil {
