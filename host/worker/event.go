@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -297,7 +298,7 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 		e.give(outcome{err: err})
 	}
 	for c := range calls {
-		c.finish(isolate.Canceled, errDestination)
+		c.finish(isolate.Canceled, cmp.Or(err, error(errDestination)))
 		c.deliverTo(c, dispatchEnd, nil)
 	}
 	for _, b := range bodies {

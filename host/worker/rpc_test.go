@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"mayfly/host/binding"
 	"mayfly/host/binding/kv"
@@ -110,6 +111,100 @@ export default class extends WorkerEntrypoint {
 	caller.Loaders = []LoaderBinding{{"LOADER"}}
 	_, body := get(t, entry(s, caller), "http://example.com/")
 	const want = `["KV","caller's","callee's",["caller's","callee's","callee's",false],["callee's","callee's","callee's",true],"CALLEE,KV,LOADER"]`
+	if body != want {
+		t.Errorf("got  %s\nwant %s", body, want)
+	}
+}
+
+// left counts what the instances of a worker hold of events.
+func left(w *Worker) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, in := range w.instances {
+		in.mu.Lock()
+		n += len(in.events) + len(in.owners) + len(in.exports) + len(in.bodies)
+		for _, s := range in.stubs {
+			if s.event != nil {
+				n++
+			}
+		}
+		in.mu.Unlock()
+	}
+	return n
+}
+
+// TestNothingIsLeft has events end that dispose of nothing, whose callbacks are
+// kept elsewhere, and whose streams nobody reads.
+func TestNothingIsLeft(t *testing.T) {
+	s := newService(t, nil)
+	callee := s.Worker(script(`import { WorkerEntrypoint, RpcTarget } from "cloudflare:workers"
+let kept = [];
+class Counter extends RpcTarget {
+	constructor(f) { super(); this.f = f?.dup(); }
+	add() { return new Counter(this.f) }
+	background(ctx) { return "done" }
+	async later() { scheduler.wait(3600_000).catch(() => {}); return 1 }
+}
+export default class extends WorkerEntrypoint {
+	counter(f) { return new Counter(f) }
+	keep(f) { kept.push(f.dup()); return { f, again: () => f } }
+	stream() { return new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(100000)) } }) }
+	take(stream, signal) { kept.push(stream, signal) }
+	waits() { const { ctx } = this; return new (class extends RpcTarget { go() { ctx.waitUntil(scheduler.wait(20)); return "waiting" } })() }
+}`))
+	def := script(`export default {async fetch(request, env, ctx) {
+	const { C } = {C: env.CALLEE};
+	for (let i = 0; i < 5; i++) {
+		const f = () => i;
+		const counter = await C.counter(f);
+		await counter.add().add().later();
+		await C.keep(f);
+		await C.keep(counter);
+		const stream = await C.stream();
+		await stream.getReader().read();
+		await C.stream();
+		await C.take(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(10)) } }), new AbortController().signal);
+		C.counter(f).add();
+		await C.waits().go();
+	}
+	return new Response("over");
+}}`)
+	def.Services = []ServiceBinding{{"CALLEE", callee.Entrypoint("", rpc.Value{}, Limits{})}}
+	caller := s.Worker(def)
+	for range 3 {
+		if status, body := get(t, caller.Entrypoint("", rpc.Value{}, Limits{}), "http://example.com/"); body != "over" {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	deadline := time.Now().Add(time.Minute)
+	for left(caller)+left(callee) > 0 && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if a, b := left(caller), left(callee); a+b > 0 {
+		t.Errorf("the caller has %d, the callee %d things of events that are over", a, b)
+	}
+}
+
+// TestCutOff has a call run out of time that is part of another event: its caller
+// is told, and the other event's stubs are gone.
+func TestCutOff(t *testing.T) {
+	s := newService(t, nil)
+	calleeDef := script(`import { WorkerEntrypoint, RpcTarget } from "cloudflare:workers"
+class Target extends RpcTarget { spin() { for (;;); } ok() { return "ok" } }
+export default class extends WorkerEntrypoint { target() { return new Target() } ok() { return "ok" } }`)
+	calleeDef.Limits.CPU = 100 * time.Millisecond
+	def := script(`export default {async fetch(request, env, ctx) {
+	const out = [];
+	const target = await env.CALLEE.target();
+	out.push(await target.ok());
+	try { await target.spin() } catch (e) { out.push(e.message) }
+	try { await target.ok() } catch (e) { out.push(e.message) }
+	out.push(await env.CALLEE.ok());
+	return Response.json(out);
+}}`)
+	def.Services = []ServiceBinding{{"CALLEE", s.Worker(calleeDef).Entrypoint("", rpc.Value{}, Limits{})}}
+	_, body := get(t, entry(s, def), "http://example.com/")
+	const want = `["ok","Worker exceeded CPU time limit.","The execution context which hosted this callback is no longer running.","ok"]`
 	if body != want {
 		t.Errorf("got  %s\nwant %s", body, want)
 	}
