@@ -70,11 +70,12 @@ function finish(event, value, args) {
 }
 
 // serveExport does the same with an object that was given out: the call is part
-// of the event that did.
-export function serveExport(event, message, parts, over, failed) {
+// of the event that did, whose number within is told.
+export function serveExport(event, message, parts, within, over, failed) {
   const entry = exportOf(parts[EXPORT]);
   if (entry === undefined) throw new Error("RPC stub used after being disposed.");
   const { link } = entry;
   native.enterEvent(entry.event);
+  within(entry.event);
   serveCall(event, { __proto__: null, object: link.object, own: link.own, entrypoint: false, env: undefined, ctx: undefined }, message, parts, over, failed);
 }

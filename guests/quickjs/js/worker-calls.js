@@ -28,7 +28,7 @@ setCalls({
     const over = () => answered(event);
     const failed = (error) => fail(event, error);
     if (parts[TARGET] === 1) {
-      serveExport(event.id, message, parts, over, failed);
+      serveExport(event.id, message, parts, (id) => { event.within = id; }, over, failed);
       return;
     }
     event.props = message;

@@ -158,6 +158,8 @@ function end(id) {
   remove(event);
   native.endEvent(id);
   leave(event);
+  // Calls that were part of it end with it; the host tells who made them.
+  forEachEvent((call) => { if (call.within === id) end(call.id); });
 }
 
 const hung = "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never generate a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
