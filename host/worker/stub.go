@@ -133,6 +133,19 @@ func (in *instance) capability(e *event, kind uint8, handle uint32) (c rpc.Capab
 		}
 		return c, err
 	}
+	if kind == capStub {
+		// Without the lock: the target may be another instance's, which passes on
+		// what is of this one, or this one's own.
+		target, err := in.stub(handle)
+		if err != nil {
+			return c, err
+		}
+		if _, dynamic := target.(*dynamicEntrypoint); dynamic {
+			return c, errTravels
+		}
+		target.Retain()
+		return rpc.Capability{Target: target}, nil
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	switch kind {
@@ -148,16 +161,6 @@ func (in *instance) capability(e *event, kind uint8, handle uint32) (c rpc.Capab
 		x.refs++
 		x.given++
 		return rpc.Capability{Target: x}, nil
-	case capStub:
-		s := in.stubs[handle]
-		if s == nil {
-			return c, &op.ErrorRecord{Name: "Error", Message: "RPC stub used after being disposed."}
-		}
-		if _, dynamic := s.target.(*dynamicEntrypoint); dynamic {
-			return c, errTravels
-		}
-		s.target.Retain()
-		return rpc.Capability{Target: s.target}, nil
 	case capReadable, capWritable:
 		b, ok := in.bodies[handle]
 		if !ok || b.writable == nil || b.given {
