@@ -164,7 +164,6 @@ export default class extends WorkerEntrypoint {
 		await stream.getReader().read();
 		await C.stream();
 		await C.take(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(10)) } }), new AbortController().signal);
-		C.counter(f).add();
 		await C.waits().go();
 	}
 	return new Response("over");
