@@ -77,6 +77,7 @@ type Isolate struct {
 	resident *Resident     // nil: a job's
 	turn     atomic.Uint32 // the event of a resident's turn
 	inTurn   atomic.Bool   // one runs
+	parking  atomic.Bool   // it is being parked for want of memory
 	began    time.Duration // usage.CPU when the turn, or its event's part of it, began
 	cpuEnd   time.Duration // usage.CPU that the event may reach; 0: no limit
 

@@ -92,23 +92,33 @@ func (p *pressure) refuse() string {
 	return ""
 }
 
-// shed ends the isolate that has changed most.
+// shed ends the isolate that has changed most; one that rests between two events
+// is parked, and ended only where that fails.
 func (p *pressure) shed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var largest *Isolate
 	for iso := range p.live {
-		if iso.ending.Load() == nil && (largest == nil || iso.memory.Load() > largest.memory.Load()) {
+		if iso.ending.Load() == nil && !iso.parking.Load() && (largest == nil || iso.memory.Load() > largest.memory.Load()) {
 			largest = iso
 		}
 	}
 	if largest != nil && largest.resident != nil && !largest.inTurn.Load() {
-		// What rests can be put away in place of being ended.
-		go largest.resident.Park(context.Background())
+		largest.parking.Store(true) // the next look goes on with others
+		go largest.putAway()
 		return
 	}
 	if largest != nil {
 		largest.End(LoadShed, "the server is short of memory, and this execution uses the most")
+	}
+}
+
+// putAway parks a resident for want of memory.
+func (iso *Isolate) putAway() {
+	err := iso.resident.Park(context.Background())
+	iso.parking.Store(false)
+	if err != nil {
+		iso.resident.Close(LoadShed, "the server is short of memory, and this isolate uses the most")
 	}
 }
 

@@ -21,11 +21,12 @@ type ResidentHost interface {
 	// that the guest was interrupted for it. The resident goes on.
 	Exceeded(event uint32)
 	// Rested says that there is nothing to do now; pending, that operations are
-	// under way. It is called between turns, on their goroutine: it must not
-	// block.
+	// under way. It is called between turns, on their goroutine and never at the
+	// same time as one: it must not block. No processor is held.
 	Rested(pending bool)
 	// Ended says that the resident is over, by itself or by Close: once, after
-	// its last turn.
+	// its last turn. Turn is then the event in whose turn it ended, 0 if that
+	// was between two.
 	Ended(report Report)
 }
 
@@ -61,9 +62,9 @@ type Resident struct {
 
 	// What follows is under the isolate's lock.
 	inbox    []Delivery
-	tasks    []func(p *processor) // run between two turns
-	running  bool                 // a goroutine is there, or about to be
-	closing  *ended               // it ends as soon as no turn runs
+	tasks    []func(p *processor, err error) // run between two turns; err: not at all
+	running  bool                            // a goroutine is there, or about to be
+	closing  *ended                          // it ends as soon as no turn runs
 	over     bool
 	report   Report
 	state    *State // what it left when it was parked
@@ -73,12 +74,6 @@ type Resident struct {
 	last     bool              // the last turn was a settlement: a delivery has precedence
 
 	exceeded []uint32 // events past their limit in the turn under way
-}
-
-// An account is what an event has used.
-type account struct {
-	used, limit time.Duration
-	told        bool // that it exceeded its limit
 }
 
 // Reside makes a resident. It costs next to nothing until the first delivery.
@@ -130,35 +125,6 @@ func (x *Resident) wakeLocked() {
 // Turn is the event whose turn runs; 0 if it is nobody's.
 func (iso *Isolate) Turn() uint32 { return iso.turn.Load() }
 
-// Usage is what an event has used so far.
-func (x *Resident) Usage(event uint32) Usage {
-	x.iso.mu.Lock()
-	defer x.iso.mu.Unlock()
-	return x.usageLocked(event)
-}
-
-func (x *Resident) usageLocked(event uint32) Usage {
-	u := Usage{Memory: x.iso.memory.Load()}
-	if a := x.events[event]; a != nil {
-		u.CPU = a.used
-	}
-	return u
-}
-
-// Finish forgets an event, and is what it has used. inTurn says that the caller
-// is the host in the middle of a turn: where that is the event's, what it has
-// used until now counts.
-func (x *Resident) Finish(event uint32, inTurn bool) Usage {
-	x.iso.mu.Lock()
-	defer x.iso.mu.Unlock()
-	u := x.usageLocked(event)
-	if inTurn && x.iso.turn.Load() == event {
-		u.CPU += x.iso.usage.CPU - x.iso.began + threadCPU() - x.iso.segment
-	}
-	delete(x.events, event)
-	return u
-}
-
 // errResidentOver is what Keep and Park fail with when there is nothing left.
 var errResidentOver = errors.New("isolate: the resident is over")
 
@@ -171,12 +137,11 @@ func (x *Resident) between(ctx context.Context, f func(p *processor) error) erro
 		x.iso.mu.Unlock()
 		return errResidentOver
 	}
-	x.tasks = append(x.tasks, func(p *processor) {
-		if p == nil {
-			done <- errResidentOver
-			return
+	x.tasks = append(x.tasks, func(p *processor, err error) {
+		if err == nil {
+			err = f(p)
 		}
-		done <- f(p)
+		done <- err
 	})
 	x.wakeLocked()
 	x.iso.mu.Unlock()
@@ -281,28 +246,43 @@ func (x *Resident) Close(outcome Outcome, why string) {
 // run does what there is to do, on a processor, until there is nothing.
 func (x *Resident) run() {
 	iso := x.iso
-	iso.mu.Lock()
-	fresh := !x.admitted && x.closing == nil && len(x.inbox) > 0
-	iso.mu.Unlock()
-	if fresh {
-		if err := iso.rt.admit(iso); err != nil {
-			x.refuse(err)
-			return
-		}
+	for {
 		iso.mu.Lock()
-		x.admitted = true
+		fresh := !x.admitted && x.closing == nil && len(x.inbox) > 0 && len(iso.pending) == 0 && len(iso.settled) == 0
 		iso.mu.Unlock()
-	} else {
-		iso.proc, _ = iso.rt.scheduler.acquire(context.Background(), iso.job.Tenant, false)
-	}
-	err := x.turns()
-	if err == nil {
+		if fresh {
+			if err := iso.rt.admit(iso); err != nil {
+				x.refuse(err)
+				return
+			}
+			iso.mu.Lock()
+			x.admitted = true
+			iso.mu.Unlock()
+		} else {
+			iso.proc, _ = iso.rt.scheduler.acquire(context.Background(), iso.job.Tenant, false)
+		}
+		err := x.turns()
+		if err == nil {
+			if x.rested() {
+				return
+			}
+			continue // something came while the host was told
+		}
+		if err == errFinished {
+			err = nil
+		}
+		x.finish(iso.proc, err)
 		return
 	}
-	if err == errFinished {
-		err = nil
-	}
-	x.finish(iso.proc, err)
+}
+
+// rested says if there is still nothing to do: then nobody runs the resident.
+func (x *Resident) rested() bool {
+	iso := x.iso
+	iso.mu.Lock()
+	defer iso.mu.Unlock()
+	x.running = len(x.inbox) > 0 || len(iso.settled) > 0 || len(x.tasks) > 0 || x.closing != nil || iso.ending.Load() != nil
+	return !x.running
 }
 
 // errFinished ends turns of a resident that is closed and came to rest.
@@ -313,7 +293,7 @@ func (x *Resident) refuse(err error) {
 	x.iso.mu.Lock()
 	inbox, tasks := x.inbox, x.tasks
 	x.inbox, x.tasks = nil, nil
-	closing := x.closing != nil
+	closing := x.closing != nil || x.iso.ending.Load() != nil
 	for _, d := range inbox {
 		delete(x.events, d.Event)
 	}
@@ -322,16 +302,12 @@ func (x *Resident) refuse(err error) {
 	}
 	x.iso.mu.Unlock()
 	for _, f := range tasks {
-		f(nil)
+		f(nil, err)
 	}
 	for _, d := range inbox {
 		x.residence.Host.Refused(d.Event, err)
 	}
 	if closing {
-		if x.iso.slot != nil { // only a processor can put it back
-			x.iso.slot.close()
-			x.iso.slot = nil
-		}
 		x.finish(nil, nil)
 	}
 }
@@ -344,6 +320,9 @@ func (x *Resident) turns() (err error) {
 	defer runtime.UnlockOSThread()
 	defer func() {
 		if p := recover(); p != nil {
+			if iso.proc != nil {
+				iso.account()
+			}
 			err = &engine.HostPanic{Value: p, Stack: debug.Stack()}
 		}
 	}()
@@ -360,8 +339,9 @@ func (x *Resident) turns() (err error) {
 			x.tasks = nil
 			iso.mu.Unlock()
 			for _, f := range tasks {
-				f(iso.proc)
+				f(iso.proc, nil)
 			}
+			iso.account() // the tenant's, but no event's
 			continue
 		}
 		if x.closing != nil {
@@ -389,10 +369,10 @@ func (x *Resident) turns() (err error) {
 			_, err = iso.slot.machine.Event(d.Kind, d.Message)
 		}
 		iso.account()
-		x.charge()
 		if err != nil {
-			return err
+			return err // finish charges the event for it
 		}
+		x.charge()
 		if iso.usage.CPU-iso.charged > iso.rt.config.Quantum && iso.rt.scheduler.contended.Load() > 0 {
 			runtime.UnlockOSThread()
 			iso.proc = iso.rt.scheduler.turnover(iso.proc, iso.job.Tenant, iso.uncharged())
@@ -434,74 +414,10 @@ func (x *Resident) nextLocked() (s Settlement, d Delivery, what int) {
 	return s, d, what
 }
 
-// beginLocked begins a turn, or a part of one, of an event. The lock is held.
-func (x *Resident) beginLocked(event uint32) {
-	iso := x.iso
-	iso.turn.Store(event)
-	iso.inTurn.Store(true)
-	iso.began = iso.usage.CPU
-	iso.cpuEnd = 0
-	if a := x.events[event]; a != nil && a.limit > 0 {
-		iso.cpuEnd = max(iso.usage.CPU+a.limit-a.used, 1)
-	}
-}
-
-// charge ends a turn, or a part of one: its event is told what it has used. It
-// runs on the goroutine of the turn.
-func (x *Resident) charge() {
-	iso := x.iso
-	iso.mu.Lock()
-	event := iso.turn.Load()
-	if a := x.events[event]; a != nil {
-		a.used += iso.usage.CPU - iso.began
-	}
-	iso.began = iso.usage.CPU
-	iso.turn.Store(0)
-	iso.inTurn.Store(false)
-	exceeded := x.exceeded
-	x.exceeded = nil
-	iso.mu.Unlock()
-	for _, event := range exceeded {
-		x.residence.Host.Exceeded(event)
-	}
-}
-
-// cpuGrace is the processor time that an interrupted event has to end. Where its
-// fuel has run out in the middle of the interpreter, QuickJS asks only after as
-// many more calls as take it some 50 ms, before it sees that it was interrupted.
-const cpuGrace = 250 * time.Millisecond
-
-// overtime handles an event that is past its limit of processor time, in the
-// middle of its turn: the guest is asked to end it, once, where it can be asked.
-func (x *Resident) overtime() {
-	iso := x.iso
-	event := iso.turn.Load()
-	iso.mu.Lock()
-	a := x.events[event]
-	ask := a != nil && !a.told
-	var limit time.Duration
-	if a != nil {
-		limit = a.limit
-		a.told = true
-	}
-	if ask {
-		x.exceeded = append(x.exceeded, event)
-	}
-	iso.mu.Unlock()
-	if m, ok := iso.slot.machine.(Interrupter); ok && ask {
-		iso.cpuEnd = iso.usage.CPU + cpuGrace
-		if err := m.Interrupt(); err != nil {
-			panic(engine.Stop{Cause: err})
-		}
-		return
-	}
-	iso.Unwind(ExceededCPU, "the CPU limit of "+limit.String()+" was reached")
-}
-
-// restLocked gives the processor back: nothing is to be done. The lock is held.
+// restLocked gives the processor back: nothing is to be done. The goroutine still
+// is the resident's, until the host was told. The lock is held.
 func (x *Resident) restLocked(pending bool) {
 	iso := x.iso
-	x.running = false
 	if iso.slot != nil && iso.usage.CPU-iso.measured > memoryInterval {
 		iso.measure()
 		if !iso.listed {
@@ -582,10 +498,11 @@ func (x *Resident) giveSlot(p *processor, broken bool) {
 // finish ends the resident: p is the processor that it holds, or nil.
 func (x *Resident) finish(p *processor, err error) {
 	iso := x.iso
+	turn := iso.turn.Load()
 	if iso.inTurn.Load() {
-		iso.account()
 		x.charge()
 	}
+	iso.turn.Store(turn) // for Ended
 	var e *ended
 	broken := err != nil && (!errors.As(err, &e) || errors.As(err, new(engine.Stop)))
 	x.giveSlot(p, broken)
@@ -603,6 +520,9 @@ func (x *Resident) finish(p *processor, err error) {
 	if err == nil && x.closing != nil && x.closing.outcome != OK {
 		err = x.closing
 	}
+	if e := iso.ending.Load(); err == nil && e != nil {
+		err = e
+	}
 	x.over = true
 	x.inbox = nil
 	tasks := x.tasks
@@ -613,7 +533,7 @@ func (x *Resident) finish(p *processor, err error) {
 	x.owners = nil
 	iso.mu.Unlock()
 	for _, f := range tasks {
-		f(nil)
+		f(nil, errResidentOver)
 	}
 	if state != nil {
 		_ = state.Close()
@@ -623,45 +543,4 @@ func (x *Resident) finish(p *processor, err error) {
 		report.Outcome, report.Err = classify(err), err
 	}
 	x.residence.Host.Ended(report)
-}
-
-// handOver is the next delivery for a guest that waits in the middle of its
-// turn. The lock is held.
-func (x *Resident) handOverLocked() (s Settlement, ok bool) {
-	if len(x.inbox) == 0 {
-		return s, false
-	}
-	d := x.inbox[0]
-	x.inbox[0] = Delivery{}
-	x.inbox = x.inbox[1:]
-	message := make([]byte, 0, 4+len(d.Message))
-	message = append(message, byte(d.Kind), byte(d.Kind>>8), byte(d.Kind>>16), byte(d.Kind>>24))
-	x.passLocked(d.Event)
-	return Settlement{ID: DeliveryID, OK: true, Message: append(message, d.Message...)}, true
-}
-
-// Pass makes the rest of the turn one of another event that is under way: a guest
-// that waits in the middle of its turn may go on with what it did before
-// something else was handed over. It is for host functions.
-func (iso *Isolate) Pass(event uint32) {
-	x := iso.resident
-	if x == nil || event == iso.turn.Load() {
-		return
-	}
-	iso.account()
-	iso.mu.Lock()
-	defer iso.mu.Unlock()
-	if x.events[event] != nil {
-		x.passLocked(event)
-	}
-}
-
-// passLocked makes the rest of the turn one of another event. The lock is held;
-// it runs on the goroutine of the turn.
-func (x *Resident) passLocked(event uint32) {
-	iso := x.iso
-	if a := x.events[iso.turn.Load()]; a != nil {
-		a.used += iso.usage.CPU - iso.began
-	}
-	x.beginLocked(event)
 }
