@@ -2,9 +2,12 @@ package isolate
 
 import (
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mayfly/runtime/snapshot"
 )
 
 // The host learns in whose turn a resident ended.
@@ -244,5 +247,57 @@ func TestResidentParkedForMemory(t *testing.T) {
 	receive(t, rested)
 	if count.Load() != 2 {
 		t.Errorf("it found %d turns", count.Load())
+	}
+}
+
+// Residents that are parked cost their pages and little else: no slot, no
+// goroutine, no place in the watch over memory.
+func TestResidentsParkedAreSmall(t *testing.T) {
+	p := prepareScripted(t, scripted{})
+	r := newTestRuntime(t, Config{})
+	const n = 2000
+	before := snapshot.Held()
+	rested := make(chan bool, 2)
+	residents := make([]*Resident, n)
+	ended := make(chan Report, n)
+	var heap, then runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&heap)
+	for i := range residents {
+		h := &residentHost{rested: func(bool) { rested <- true }, ended: func(report Report) { ended <- report }}
+		h.script = func(_ Port, memory []byte) { memory[heapAt] = 1 + byte(i) }
+		x := r.Reside(Residence{Program: p, Host: h, Tenant: "t", Memory: 32 << 20})
+		residents[i] = x
+		x.Deliver(Delivery{Event: 1})
+		receive(t, rested)
+		x.Finish(1, false)
+		if err := x.Park(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		receive(t, rested)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&then)
+	pages := snapshot.Held() - before
+	t.Logf("each holds %d bytes of pages and %d of Go's heap", pages/n, int64(then.HeapAlloc-heap.HeapAlloc)/n)
+	if most := int64(8 * 4096); pages/n > most { // the machine's page, the heap's, what they are kept in
+		t.Errorf("each holds %d bytes of pages", pages/n)
+	}
+	if each := int64(then.HeapAlloc-heap.HeapAlloc) / n; each > 8<<10 {
+		t.Errorf("each holds %d bytes of Go's heap", each)
+	}
+	if stats := r.Stats(); stats.Lasting != 0 {
+		t.Errorf("%d isolates last", stats.Lasting)
+	}
+	for _, x := range residents {
+		x.Close(OK, "")
+	}
+	for range residents {
+		if report := receive(t, ended); report.Outcome != OK {
+			t.Fatalf("%+v", report)
+		}
+	}
+	if left := snapshot.Held() - before; left != 0 {
+		t.Errorf("%d bytes of states are left", left)
 	}
 }
