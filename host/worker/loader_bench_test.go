@@ -36,3 +36,20 @@ func benchmarkLoader(b *testing.B, path string) {
 func BenchmarkLoad(b *testing.B)  { benchmarkLoader(b, "/load") }
 func BenchmarkGet(b *testing.B)   { benchmarkLoader(b, "/get") }
 func BenchmarkSpawn(b *testing.B) { benchmarkLoader(b, "/spawn") }
+
+// BenchmarkForward has a worker pass requests on to one that it made.
+func BenchmarkForward(b *testing.B) {
+	def := script(`
+const code = (i) => ({compatibilityDate: "2026-01-01", mainModule: "m.js", modules: {"m.js": "export default {fetch(r, env) { return new Response('worker ' + env.ID) }}"}, env: {ID: i}, globalOutbound: null});
+export default {async fetch(request, env) {
+	const id = Number(new URL(request.url).searchParams.get("id"));
+	return env.LOADER.get("worker-" + id, () => code(id)).getEntrypoint().fetch("http://worker/");
+}}`)
+	def.Loaders = []LoaderBinding{{"LOADER"}}
+	target := entry(newService(b, nil), def)
+	for b.Loop() {
+		if _, body := get(b, target, "http://example.com/get?id=7"); body != "worker 7" {
+			b.Fatal(body)
+		}
+	}
+}
