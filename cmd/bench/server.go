@@ -27,7 +27,8 @@ type server struct {
 	name    string
 	address string
 	command *exec.Cmd
-	release func() // removes what it leaves, after its end
+	release func()        // removes what it leaves, after its end
+	warm    chan struct{} // of Mayfly: closed when all guests are loaded
 }
 
 // stop asks the server to end and waits until it has.
@@ -99,7 +100,20 @@ func (b *bench) startMayfly(ctx context.Context, environment ...string) (s *serv
 			s.address, _, _ = strings.Cut(rest, " ")
 		}
 	}
-	go func() { _, _ = io.Copy(io.Discard, said) }()
+	s.warm = make(chan struct{})
+	go func() {
+		for {
+			line, err := said.ReadString('\n')
+			if strings.HasPrefix(line, "ready after ") {
+				close(s.warm)
+				break
+			}
+			if err != nil {
+				return
+			}
+		}
+		_, _ = io.Copy(io.Discard, said)
+	}()
 	for {
 		health, err := http.Get("http://" + s.address + "/health")
 		if err == nil {

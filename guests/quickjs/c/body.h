@@ -22,6 +22,7 @@
  *                                         serialized MIME type, maybe ""
  *     isSignal(v), followSignal(signal or undefined) → AbortSignal that follows it
  *     isSocket(v)                         a WebSocket
+ *     hold(handle)                        the host has a Response's body
  *   })
  *
  * bytes are Uint8Arrays. Hooks are called without a receiver. What fetch() needs:
@@ -60,13 +61,14 @@ enum {
     HOOK_IS_SIGNAL,
     HOOK_FOLLOW_SIGNAL,
     HOOK_IS_SOCKET,
+    HOOK_HOLD,
     HOOK_COUNT
 };
 
 static const char *const body_hook_names[HOOK_COUNT] = {
     "isStream", "isDisturbed", "isLocked",   "streamFrom", "readAll",        "readHandle",    "tee",      "proxy",
     "isBlob",   "blobParts",   "makeBlob",   "isFormData", "encodeFormData", "parseFormData", "isSignal", "followSignal",
-    "isSocket",
+    "isSocket", "hold",
 };
 
 static struct {
@@ -591,6 +593,7 @@ static int body_init(JSContext *ctx, JSValueConst global, JSValueConst native)
         JS_CFUNC_DEF("setBodyHooks", 1, body_set_hooks),
         JS_CFUNC_DEF("fetchMessage", 1, fetch_message),
         JS_CFUNC_DEF("fetchResponse", 1, fetch_response),
+        JS_CFUNC_DEF("fetchPlain", 3, fetch_plain),
     };
     return JS_SetPropertyFunctionList(ctx, native, services, countof(services)) ||
            JS_SetPropertyFunctionList(ctx, native, worker_http_functions, countof(worker_http_functions));

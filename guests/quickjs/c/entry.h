@@ -55,6 +55,9 @@ static void timer_fire(JSContext *ctx, Operation *o)
     JS_FreeValue(ctx, args);
 }
 
+/* The Response of an answer; see fetch.h. */
+static JSValue fetch_answered(JSContext *ctx, const uint8_t *answer, uint32_t length);
+
 /* Completes an operation. A message that is not the mailbox's is freed. An id
  * that is not under way is ignored; so the host enters to interrupt an event
  * that waits. */
@@ -75,11 +78,11 @@ HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *me
         timer_fire(ctx, o);
     } else if (o) {
         JSValue resolve = o->resolve, reject = o->reject;
-        bool timer = o->timer;
+        bool timer = o->timer, response = o->response;
         operation_release(o);
         JSValue v;
         if (ok) {
-            v = JS_NewUint8ArrayCopy(ctx, message, length);
+            v = response ? fetch_answered(ctx, message, length) : JS_NewUint8ArrayCopy(ctx, message, length);
         } else {
             Reader r;
             reader_init(&r, message, length);

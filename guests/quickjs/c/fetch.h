@@ -1,6 +1,11 @@
 /*
  * The two ends of the operation "fetch": its message from a Request, a Response
  * from its answer. host/op/ops.json describes both.
+ *
+ *   native.fetchPlain(op, stub, request) → a promise of its Response; undefined for
+ *       a request that needs more than one message: one with a stream, a signal or
+ *       an integrity, one that asks for a WebSocket, one of data: or blob:. A stub,
+ *       if it is not 0, is what the operation's message begins with
  */
 #ifndef FETCH_H
 #define FETCH_H
@@ -58,6 +63,15 @@ static int write_request(JSContext *ctx, Writer *w, Request *r)
     return 0;
 }
 
+/* What is sent whole is used by that. */
+static void body_spend(JSContext *ctx, Body *b)
+{
+    if (b->kind == BODY_TEXT || b->kind == BODY_BYTES) {
+        body_clear(ctx->rt, b);
+        b->kind = BODY_SPENT;
+    }
+}
+
 static JSValue fetch_message(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
     Request *r = JS_GetOpaque2(ctx, argv[0], request_class);
@@ -80,10 +94,7 @@ static JSValue fetch_message(JSContext *ctx, JSValueConst this_val, int argc, JS
             parts[1] = js_dup(b->stream);
             parts[2] = js_dup(JS_IsUndefined(r->signal) ? r->followed : r->signal);
             result = js_create_array(ctx, 3, vc(parts));
-            if (b->kind == BODY_TEXT || b->kind == BODY_BYTES) {
-                body_clear(ctx->rt, b);
-                b->kind = BODY_SPENT;
-            }
+            body_spend(ctx, b);
         }
     }
     writer_free(&w);
@@ -101,13 +112,10 @@ static JSString *read_url(JSContext *ctx, Reader *r)
     return string_latin1(ctx, (const char *)p, hash ? (size_t)(hash - p) : n);
 }
 
-static JSValue fetch_response(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+/* Makes the Response of an answer. *handle is that of its body, if the host has
+ * that. */
+static JSValue response_of_answer(JSContext *ctx, const uint8_t *p, size_t n, uint32_t *handle)
 {
-    const uint8_t *p;
-    size_t n;
-    int found = idl_buffer_source(ctx, argv[0], &p, &n);
-    if (found <= 0)
-        return found < 0 ? JS_EXCEPTION : JS_ThrowTypeError(ctx, "the answer is not a buffer");
     ByteStore *source = byte_store_copy(ctx, p, n);
     if (!source)
         return JS_EXCEPTION;
@@ -141,7 +149,7 @@ static JSValue fetch_response(JSContext *ctx, JSValueConst this_val, int argc, J
     }
     uint8_t kind = reader_u8(&r);
     const uint8_t *body = reader_bytes(&r, &length);
-    uint32_t handle = reader_u32(&r);
+    *handle = reader_u32(&r);
     if (r.failed) {
         JS_ThrowTypeError(ctx, "the answer of the host is cut short");
         goto fail;
@@ -151,12 +159,92 @@ static JSValue fetch_response(JSContext *ctx, JSValueConst this_val, int argc, J
         source->references++;
         *b = (Body){ .kind = BODY_BYTES, .offset = (uint32_t)(body - source->bytes), .length = length, .u.store = source, .stream = JS_UNDEFINED };
     } else if (kind == WIRE_BODY_STREAM) {
-        *b = (Body){ .kind = BODY_HANDLE, .u.handle = handle, .stream = JS_UNDEFINED };
+        *b = (Body){ .kind = BODY_HANDLE, .u.handle = *handle, .stream = JS_UNDEFINED };
     }
     return o;
 fail:
     JS_FreeValue(ctx, o);
     return JS_EXCEPTION;
+}
+
+static JSValue fetch_response(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    const uint8_t *p;
+    size_t n;
+    uint32_t handle;
+    int found = idl_buffer_source(ctx, argv[0], &p, &n);
+    if (found <= 0)
+        return found < 0 ? JS_EXCEPTION : JS_ThrowTypeError(ctx, "the answer is not a buffer");
+    return response_of_answer(ctx, p, n, &handle);
+}
+
+/* ---- fetches of one message ---- */
+
+static bool fetch_is_local(const JSString *url)
+{
+    const uint8_t *s = str8(url);
+    return url->len > 5 && (memcmp(s, "data:", 5) == 0 || memcmp(s, "blob:", 5) == 0);
+}
+
+/* Whether a request needs no more than its message. -1 with an exception pending. */
+static int fetch_is_plain(JSContext *ctx, Request *r)
+{
+    Body *b = &r->message.body;
+    if (b->kind != BODY_NULL && b->kind != BODY_TEXT && b->kind != BODY_BYTES)
+        return false;
+    if (!JS_IsUndefined(r->signal) || !JS_IsUndefined(r->followed) || (r->integrity && r->integrity->len) || fetch_is_local(r->url))
+        return false;
+    PairList *list = message_list(ctx, &r->message);
+    return list ? !header_list_find(list, "upgrade") : -1;
+}
+
+static JSValue fetch_plain(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    uint32_t op, stub;
+    Request *r = JS_GetOpaque2(ctx, argv[2], request_class);
+    if (!r || JS_ToUint32(ctx, &op, argv[0]) || JS_ToUint32(ctx, &stub, argv[1]) || body_require_usable(ctx, &r->message.body))
+        return JS_EXCEPTION;
+    int plain = fetch_is_plain(ctx, r);
+    if (plain <= 0)
+        return plain < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+    uint8_t buffer[1024];
+    Writer w;
+    writer_init(&w, buffer, sizeof buffer);
+    if (stub)
+        writer_u32(&w, stub);
+    JSValue promise = JS_EXCEPTION;
+    if (write_request(ctx, &w, r) == 0) {
+        uint32_t id;
+        if (w.failed)
+            JS_ThrowOutOfMemory(ctx);
+        else
+            promise = operation_start(ctx, op, w.bytes, w.length, &id);
+        if (!JS_IsException(promise)) {
+            operation_find(id)->response = true;
+            body_spend(ctx, &r->message.body);
+        }
+    }
+    writer_free(&w);
+    return promise;
+}
+
+/* The value of an operation that begins as such, when its answer is there. What
+ * of a body is still the host's is the bootstrap's to read. */
+static JSValue fetch_answered(JSContext *ctx, const uint8_t *answer, uint32_t length)
+{
+    uint32_t handle;
+    JSValue response = response_of_answer(ctx, answer, length, &handle);
+    if (JS_IsException(response) || !handle)
+        return response;
+    JSValue number = JS_NewUint32(ctx, handle);
+    JSValue held = body_hook(ctx, HOOK_HOLD, 1, vc(&number));
+    JS_FreeValue(ctx, number);
+    if (JS_IsException(held)) {
+        JS_FreeValue(ctx, response);
+        return held;
+    }
+    JS_FreeValue(ctx, held);
+    return response;
 }
 
 #endif

@@ -133,11 +133,12 @@ static JSValue message_f64(JSContext *ctx, JSValueConst this_val, int argc, JSVa
 /* bytes, with their length before them, and raw. */
 static JSValue message_bytes(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv, int with_length)
 {
-    const uint8_t *p;
-    size_t n;
-    int found = idl_buffer_source(ctx, argv[0], &p, &n);
-    if (found <= 0)
-        return found < 0 ? JS_EXCEPTION : JS_ThrowTypeError(ctx, "not bytes");
+    Payload in; /* which may be of a shared buffer, or a resizable one */
+    if (!JS_IsArrayBuffer(argv[0]) && JS_GetTypedArrayType(argv[0]) < 0 && !JS_IsDataView(argv[0]))
+        return JS_ThrowTypeError(ctx, "not bytes");
+    if (get_payload(ctx, &in, argv[0]))
+        return JS_EXCEPTION;
+    size_t n = in.length;
     if (n > INT32_MAX - 4)
         return JS_ThrowRangeError(ctx, "the message is too large");
     uint8_t *at = message_room(ctx, this_val, n + (with_length ? 4 : 0));
@@ -148,9 +149,8 @@ static JSValue message_bytes(JSContext *ctx, JSValueConst this_val, int argc, JS
         memcpy(at, &length, 4);
         at += 4;
     }
-    /* The room may have come from a block that p was not in: p is another's. */
     if (n)
-        memcpy(at, p, n);
+        memcpy(at, in.bytes, n);
     return js_dup(this_val);
 }
 

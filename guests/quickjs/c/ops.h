@@ -114,6 +114,7 @@ typedef struct Operation {
     bool counted;  /* keeps the event from ending (node: ref) */
     bool timer;    /* resolve is a callback, with arguments in reject */
     bool repeat;
+    bool response; /* its answer is a fetch's, and becomes a Response: see fetch.h */
     double interval;
     int32_t next;   /* place after this one on the free list, -1 at its end */
     JSValue resolve;
@@ -188,7 +189,7 @@ static Operation *operation_new(JSContext *ctx, JSValue resolve, JSValue reject)
     if (o->generation == 0)
         o->generation = 1; /* so that no id is 0 */
     o->live = o->counted = true;
-    o->timer = o->repeat = false;
+    o->timer = o->repeat = o->response = false;
     o->resolve = resolve;
     o->reject = reject;
     o->event = guest.event;

@@ -31,6 +31,7 @@
 #include "wasm.h"
 #include "web.h"
 #include "messages.h"
+#include "lease.h"
 #include "shown.h"
 
 /* Stack of the wasm module that JavaScript may use; the linker gives it
@@ -72,7 +73,7 @@ HOST_EXPORT("init") int32_t guest_init(void)
     interrupt_init(ctx);
     JSValue global = JS_GetGlobalObject(ctx);
     int failed = remove_globals(ctx, global) || native_init(ctx) || wasm_init(ctx) || execution_init(ctx) || modules_init(ctx) ||
-                 web_init(ctx, global, guest.native) || messages_init(ctx, guest.native);
+                 web_init(ctx, global, guest.native) || messages_init(ctx, guest.native) || lease_init(ctx, guest.native);
     JS_FreeValue(ctx, global);
     if (failed) {
         fail_event(ctx);

@@ -22,7 +22,7 @@ import { exposeOperations, requireArguments } from "mayfly:interface";
 import { currentEvent } from "mayfly:worker-events";
 import {
   ArrayPrototypePush, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetTag, TypedArrayPrototypeSet,
-  ObjectGetOwnPropertyDescriptor, PromiseResolve, StringPrototypeToLowerCase, WeakMapPrototypeGet, WeakMapPrototypeSet, newPromise, promiseThen, uncurryThis,
+  ObjectGetOwnPropertyDescriptor, PromiseReject, PromiseResolve, StringPrototypeToLowerCase, WeakMapPrototypeGet, WeakMapPrototypeSet, newPromise, promiseThen, uncurryThis,
 } from "mayfly:primordials";
 
 // ---- bodies that the host has
@@ -69,6 +69,8 @@ function release(handle) {
   if (body.event !== undefined) SetPrototypeDelete(body.event.bodies, handle);
   body.release();
 }
+
+const ignore = () => {};
 
 // hold notes a body that the host has.
 function hold(handle, release) {
@@ -136,7 +138,6 @@ export function takeHandle(stream) {
   const origin = WeakMapPrototypeGet(origins, stream);
   if (origin === undefined || origin.taken || isDisturbed(stream) || getLocked(stream)) return 0;
   origin.taken = true;
-  const ignore = () => {};
   promiseThen(read(getReader(stream)), ignore, ignore);
   return origin.handle;
 }
@@ -189,11 +190,13 @@ native.setBodyHooks({
   isSignal,
   followSignal,
   isSocket,
+  hold(handle) { hold(handle, ignore); },
 });
 
 // ---- fetch
 
 const { Request } = globalThis;
+const { fetchPlain } = native;
 
 // The last part of a fetch's answer is the handle of its body.
 function handleOf(answer) {
@@ -202,11 +205,13 @@ function handleOf(answer) {
 }
 
 export function fetch(input, init = undefined) {
-  const count = arguments.length;
-  return newPromise((resolve, reject) => {
-    requireArguments(count, 1, "fetch");
-    begin(new Request(input, init), FETCH, undefined, resolve, reject);
-  });
+  try {
+    requireArguments(arguments.length, 1, "fetch");
+    const request = new Request(input, init);
+    return fetchPlain(FETCH, 0, request) ?? newPromise((resolve, reject) => begin(request, FETCH, undefined, resolve, reject));
+  } catch (error) {
+    return PromiseReject(error);
+  }
 }
 
 // fetchVia fetches by a binding: wrap makes its operation's message of that of
@@ -215,9 +220,10 @@ export function fetchVia(request, wrap) {
   return newPromise((resolve, reject) => begin(request, BINDING, wrap, resolve, reject));
 }
 
-// fetchStub fetches of what a stub of the host stands for.
+// fetchStub fetches of what a stub of the host stands for. It throws where a
+// request can't be sent.
 export function fetchStub(request, stub) {
-  return newPromise((resolve, reject) => begin(request, STUB_FETCH, (message) => new Writer(message.length + 4).u32(stub).raw(message).done(), resolve, reject));
+  return fetchPlain(STUB_FETCH, stub, request) ?? newPromise((resolve, reject) => begin(request, STUB_FETCH, (message) => new Writer(message.length + 4).u32(stub).raw(message).done(), resolve, reject));
 }
 
 function begin(request, kind, wrap, resolve, reject) {

@@ -3,19 +3,20 @@
 // here reads what the program gives, once, in order, and before it goes on.
 //
 // The message of loader_provide is described in host/worker/provide.go.
-import { Error, FinalizationRegistry, Set, TypeError } from "mayfly:intrinsics";
+import { Error, Set, TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { Reader, Writer, call, start, utf8Encode } from "mayfly:host";
-import { LOADER_ENTRYPOINT, LOADER_GET, LOADER_PROVIDE, LOADER_WAIT, STUB_RELEASE } from "mayfly:op.gen";
+import { LOADER_ENTRYPOINT, LOADER_PROVIDE, LOADER_WAIT } from "mayfly:op.gen";
 import { defineKind, handleOf } from "mayfly:binding";
 import { bytesOf } from "mayfly:crypto-bytes";
 import { defineInterface, requireArguments } from "mayfly:interface";
-import { lending, makeLent } from "mayfly:rpc";
+import { lending, lentStub, makeLent } from "mayfly:rpc";
 import {
-  ArrayIsArray, ArrayPrototypePush, FinalizationRegistryPrototypeRegister, FunctionPrototypeCall, JSONStringify, NumberIsInteger, ObjectKeys, SetPrototypeAdd, SetPrototypeDelete, StringPrototypeToWellFormed,
+  ArrayIsArray, ArrayPrototypePush, FunctionPrototypeCall, JSONStringify, NumberIsInteger, ObjectKeys, SetPrototypeAdd, SetPrototypeDelete, StringPrototypeToWellFormed,
   TypedArrayPrototypeGetByteLength, newPromise, promiseThen,
 } from "mayfly:primordials";
 
+const { codeOfWorker, endLease, entrypointOfWorker, findWorker, leased } = native;
 const symbolDispose = Symbol.dispose;
 
 // ---- reading what a program gives, as Web IDL has it
@@ -212,43 +213,33 @@ function part(error, key) {
 
 // ---- the classes
 
-const release = (worker) => { call(STUB_RELEASE, new Writer(4).u32(worker).done()); };
-const forgotten = new FinalizationRegistry(release);
-
 let making = false;
 
 function construct() {
   if (!making) throw new TypeError("Illegal constructor");
 }
 
-// A WorkerStub stands for a worker that a loader made.
+// A WorkerStub stands for a worker that a loader made: a lease (lease.h). One that
+// isn't disposed of is given up with its last use, or with the event.
 export class WorkerStub {
-  #worker;
-
-  constructor(worker) {
-    construct();
-    this.#worker = worker;
-    FinalizationRegistryPrototypeRegister(forgotten, this, worker);
-  }
+  constructor() { construct(); }
 
   getEntrypoint(name = undefined, options = undefined) {
-    const worker = this.#worker;
+    const worker = leased(this);
     if (worker === 0) throw new Error("The WorkerStub was disposed of.");
+    if (name === undefined && options === undefined) return lentStub(entrypointOfWorker(this));
     return makeLent(() => entrypoint(worker, name, options));
   }
 
   getDurableObjectClass() {
-    this.#worker;
+    leased(this);
     throw new Error("Durable Object classes of dynamic Workers are not supported yet.");
   }
 
-  // One that isn't disposed of is given up with its last use, or with the event.
-  [symbolDispose]() {
-    if (this.#worker !== 0) release(this.#worker);
-    this.#worker = 0;
-  }
+  [symbolDispose]() { endLease(this); }
 }
 defineInterface(WorkerStub);
+native.setWorkerPrototype(WorkerStub.prototype);
 
 function entrypoint(worker, name, options) {
   const w = new Writer(128).u32(worker);
@@ -284,9 +275,8 @@ export class WorkerLoader {
   load(code) {
     const reference = this.#reference;
     requireArguments(arguments.length, 1, "Failed to execute 'load' on 'WorkerLoader'");
-    const { worker } = find(reference, null);
-    const stub = stubOf(worker);
-    provide(worker, code);
+    const stub = findWorker(handleOf(reference), null);
+    provide(leased(stub), code);
     return stub;
   }
 
@@ -294,23 +284,16 @@ export class WorkerLoader {
     const reference = this.#reference;
     const wanted = id === undefined || id === null ? null : text(id);
     if (typeof getCode !== "function") throw new TypeError("Failed to execute 'get' on 'WorkerLoader': parameter 2 is not of type 'function'.");
-    const { worker, code } = find(reference, wanted);
-    const stub = stubOf(worker);
-    if (code === MISSING) ask(stub, worker, getCode);
-    else if (code === AWAITED) inherit(stub, worker, getCode);
+    const stub = findWorker(handleOf(reference), wanted);
+    const code = codeOfWorker(stub);
+    if (code === MISSING) ask(stub, leased(stub), getCode);
+    else if (code === AWAITED) inherit(stub, leased(stub), getCode);
     return stub;
   }
 }
 defineInterface(WorkerLoader);
 
-// find asks the host for a worker.
-function find(reference, id) {
-  const w = new Writer(64).u32(handleOf(reference)).u8(id === null ? 0 : 1).str(id ?? "");
-  const r = new Reader(call(LOADER_GET, w.done()));
-  return { __proto__: null, worker: r.u32(), code: r.u8() };
-}
-
-// What find() says of a worker's code: 0 is that it is there.
+// What the host says of a worker's code: 0 is that it is there.
 const MISSING = 1;
 const AWAITED = 2; // of another request
 
@@ -332,15 +315,11 @@ function ask(stub, worker, getCode) {
   promiseThen(promiseThen(provided, undefined, (error) => refuse(worker, error)), done, done);
 }
 
-function build(Class, value) {
+defineKind("worker_loader", (reference) => {
   making = true;
   try {
-    return new Class(value);
+    return new WorkerLoader(reference);
   } finally {
     making = false;
   }
-}
-
-const stubOf = (worker) => build(WorkerStub, worker);
-
-defineKind("worker_loader", (reference) => build(WorkerLoader, reference));
+});

@@ -2,6 +2,7 @@
 // binding, or to an object of this isolate, and lives as long as something holds
 // it. And the export table: the objects that others hold.
 import { Error, Map, Set } from "mayfly:intrinsics";
+import native from "mayfly:native";
 import { Writer, call } from "mayfly:host";
 import { STUB_RELEASE } from "mayfly:op.gen";
 import { handleOf } from "mayfly:binding";
@@ -9,6 +10,7 @@ import {
   MapPrototypeDelete, MapPrototypeForEach, MapPrototypeGet, MapPrototypeSet, PromiseResolve, ReflectApply, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeForEach, promiseThen,
 } from "mayfly:primordials";
 
+const { endLease, newLease } = native;
 const { dispose: SymbolDispose } = Symbol;
 
 let currentEvent = () => 0;
@@ -25,18 +27,23 @@ export function setEvents(events) {
 // remoteLink is a link to a stub of the host. Unless it is permanent it is of use
 // only to the event that got it: the host drops it then.
 export function remoteLink(handle, permanent) {
-  return { __proto__: null, handle, reference: undefined, event: permanent ? 0 : currentEvent(), count: 1, object: undefined, own: false, dispose: undefined };
+  return { __proto__: null, handle, reference: undefined, event: permanent ? 0 : currentEvent(), count: 1, object: undefined, own: false, dispose: undefined, lease: undefined };
+}
+
+// leasedLink is one that need not be dropped: its handle is given up with it.
+export function leasedLink(handle) {
+  return { __proto__: null, handle, reference: undefined, event: currentEvent(), count: 1, object: undefined, own: false, dispose: undefined, lease: newLease(handle) };
 }
 
 // bindingLink is a link to a service of env.
 export function bindingLink(reference) {
-  return { __proto__: null, handle: 0, reference, event: 0, count: 1, object: undefined, own: false, dispose: undefined };
+  return { __proto__: null, handle: 0, reference, event: 0, count: 1, object: undefined, own: false, dispose: undefined, lease: undefined };
 }
 
 // localLink is a link to an object of this isolate.
 export function localLink(object, own) {
   const dispose = object[SymbolDispose];
-  return { __proto__: null, handle: 0, reference: undefined, event: currentEvent(), count: 1, object, own, dispose: typeof dispose === "function" ? dispose : undefined };
+  return { __proto__: null, handle: 0, reference: undefined, event: currentEvent(), count: 1, object, own, dispose: typeof dispose === "function" ? dispose : undefined, lease: undefined };
 }
 
 // requireLink fails for what is of another event, or given up.
@@ -68,7 +75,8 @@ export function drop(link, over = undefined) {
     }
     return;
   }
-  if (last && link.handle !== 0) call(STUB_RELEASE, new Writer(4).u32(link.handle).done());
+  if (last && link.lease !== undefined) endLease(link.lease);
+  else if (last && link.handle !== 0) call(STUB_RELEASE, new Writer(4).u32(link.handle).done());
   if (over !== undefined) over();
 }
 
