@@ -8,7 +8,7 @@ import asyncio
 import sys
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from . import web
+from . import web, web_headers
 
 
 async def in_place(function, *args, **options):
@@ -134,7 +134,7 @@ async def fetch(app, request, env=None, ctx=None):
     if isinstance(chunk, BaseException):
         await lifespan.stop()
         raise chunk
-    headers = web.Headers([(name.decode("latin-1"), v.decode("latin-1")) for name, v in head.get("headers", ())])
+    headers = web_headers.Headers([(name.decode("latin-1"), v.decode("latin-1")) for name, v in head.get("headers", ())])
     status = head["status"]
     if not more:
         await task

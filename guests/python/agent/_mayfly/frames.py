@@ -7,8 +7,6 @@ Names are made distinct, as records are objects. Missing values and infinities
 are null, dates ISO 8601, what JSON has no form for its str.
 """
 
-import json
-
 import pandas
 
 from .display import dumps, finite, register

@@ -13,7 +13,7 @@ import uuid
 from types import ModuleType
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
-from . import host, op, stub, value, web, worker_loop
+from . import host, op, stub, value, web, web_body, web_form, web_headers, worker_loop
 
 # What encodeURI and encodeURIComponent leave as it is, besides letters and digits.
 _COMPONENT = "-_.!~*'()"
@@ -167,7 +167,7 @@ class Date:
         return self.toISOString()
 
 
-class URLSearchParams(web.Newable):
+class URLSearchParams(web_headers.Newable):
     """The query of a URL."""
 
     def __init__(self, init=""):
@@ -230,7 +230,7 @@ class URLSearchParams(web.Newable):
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-class URL(web.Newable):
+class URL(web_headers.Newable):
     """An absolute URL, and its parts."""
 
     def __init__(self, url, base=None):
@@ -288,12 +288,12 @@ class URL(web.Newable):
         return f"<URL {self.href}>"
 
 
-class TextEncoder(web.Newable):
+class TextEncoder(web_headers.Newable):
     def encode(self, text=""):
         return text.encode("utf-8", "replace")
 
 
-class TextDecoder(web.Newable):
+class TextDecoder(web_headers.Newable):
     def __init__(self, label="utf-8", options=None):
         self.encoding = label
 
@@ -427,7 +427,7 @@ def fetch(resource, init=None, **options):
 
 class JsProxyKind(type):
     def __instancecheck__(cls, o):
-        return isinstance(o, (value.Object, web.Newable, stub.Callable))
+        return isinstance(o, (value.Object, web_headers.Newable, stub.Callable))
 
 
 class JsProxy(metaclass=JsProxyKind):
@@ -492,8 +492,8 @@ value.writers[Date] = lambda e, o, depth: e.tagged(value.DATE, o._ms, depth)
 
 def modules():
     js = {
-        "Response": web.Response, "Request": web.Request, "Headers": web.Headers, "FormData": web.FormData, "Blob": web.Blob, "File": web.File,
-        "ReadableStream": web.ReadableStream, "fetch": fetch, "console": Console(), "Object": ObjectMaker(), "JSON": Json(), "Date": Date, "URL": URL,
+        "Response": web.Response, "Request": web.Request, "Headers": web_headers.Headers, "FormData": web_form.FormData, "Blob": web_form.Blob, "File": web_form.File,
+        "ReadableStream": web_body.ReadableStream, "fetch": fetch, "console": Console(), "Object": ObjectMaker(), "JSON": Json(), "Date": Date, "URL": URL,
         "URLSearchParams": URLSearchParams, "TextEncoder": TextEncoder, "TextDecoder": TextDecoder, "Uint8Array": Bytes(), "ArrayBuffer": Bytes(),
         "Array": Array(), "Map": MapMaker(), "Set": SetMaker(), "crypto": Crypto(), "performance": Performance(), "Promise": Promise, "Math": Math(),
         "setTimeout": set_timeout, "clearTimeout": clear_timeout, "navigator": Navigator(), "atob": atob, "btoa": btoa,

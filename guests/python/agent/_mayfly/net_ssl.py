@@ -6,7 +6,6 @@ for client certificates and server contexts, which are refused. What is written
 to a TLS object goes to the peer as it is (net_peer).
 """
 
-import errno
 import os
 import sys
 import types

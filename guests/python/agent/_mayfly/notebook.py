@@ -1,6 +1,5 @@
 """The part of IPython.display that programs written for notebooks import."""
 
-import base64
 import html
 import importlib.abc
 import importlib.util

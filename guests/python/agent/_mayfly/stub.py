@@ -7,7 +7,7 @@ https://developers.cloudflare.com/workers/runtime-apis/rpc/
 import inspect
 from struct import Struct, unpack_from
 
-from . import binding, binding_kv, binding_r2, binding_web, codec, host, loop, net_operations, op, value, worker_loop
+from . import binding, binding_kv, binding_r2, binding_web, codec, host, net_operations, op, value, worker_loop
 from .worker_loop import current
 
 STUB, SERVICE, READABLE, WRITABLE, BINDING, SIGNAL = 60010, 60011, 60012, 60013, 60014, 60015

@@ -20,6 +20,7 @@ from struct import Struct
 from types import ModuleType
 
 from . import codec, errors, host, loop, net_operations, op, stdio, stub, value, web, worker_loader, worker_loop
+from . import web_value  # has what is of the web go as values
 from .worker_loop import current
 
 FOLDER = "/session/metadata"  # where the host puts the modules

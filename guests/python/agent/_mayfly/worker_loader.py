@@ -10,7 +10,7 @@ import inspect
 import json
 from struct import Struct
 
-from . import binding, codec, errors, host, op, stub, value, worker_loop
+from . import binding, codec, errors, host, op, stub, value
 
 KINDS = ("js", "cjs", "text", "data", "json", "py", "wasm")
 LIMITS = ("cpu_ms", "sub_requests", "memory_mb", "wall_ms")
