@@ -20,18 +20,14 @@ const pythonPath = "/session/metadata"
 // imported, once for a worker's code.
 var startLimitPython = 20 * time.Second
 
-// Code in Python may block, one event inside of another: an instance gets only so
-// many at once while there may be more of them.
-const (
-	nestedEvents    = 16
-	nestedInstances = 32
-)
+// blockingInstances is how many instances a worker may have whose code has
+// blocked: what comes to one that does is served inside of what waits there, which
+// can't go on before it has blocked or ended, too. So each event has one for
+// itself, as long as there are no more of them.
+var blockingInstances = 32
 
-// blocks says that an event should rather begin in another instance, although
-// there is one for each processor.
-func (w *Worker) blocks(in *instance) bool {
-	return w.def.Code.Python() && in.load.Load() >= nestedEvents && len(w.instances) < nestedInstances
-}
+// Blocked implements isolate.ResidentHost.
+func (in *instance) Blocked() { in.worker.blocks.Store(true) }
 
 // mountModules makes the modules of a Python worker files. Content is shared.
 func (in *instance) mountModules(tree *vfs.Tree) {

@@ -31,6 +31,7 @@ type Worker struct {
 	loaders   map[string]*loader // by binding
 
 	traced atomic.Bool // an event of it has ended
+	blocks atomic.Bool // its code has waited in the middle of a turn
 }
 
 // Worker makes a worker of a definition.
@@ -124,17 +125,21 @@ const crowded = 4
 // processor for it, or the one that has least to do. The lock is held.
 func (w *Worker) choose() *instance {
 	var best *instance
+	full, most := int32(crowded), w.service.processors
+	if w.blocks.Load() {
+		full, most = 1, max(most, blockingInstances)
+	}
 	if !w.def.Request {
 		for _, in := range w.instances {
 			if best == nil || in.load.Load() < best.load.Load() {
 				best = in
 			}
-			if in.load.Load() < crowded {
+			if in.load.Load() < full {
 				best = in
 				break
 			}
 		}
-		if best != nil && (best.load.Load() < crowded || len(w.instances) >= w.service.processors && !w.blocks(best) || w.base == nil) {
+		if best != nil && (best.load.Load() < full || len(w.instances) >= most || w.base == nil) {
 			best.used = time.Now()
 			return best
 		}

@@ -255,6 +255,8 @@ func (h *residentHost) Exceeded(event uint32) {
 	}
 }
 
+func (h *residentHost) Blocked() {}
+
 func (h *residentHost) Rested(pending bool) {
 	if h.rested != nil {
 		h.rested(pending)

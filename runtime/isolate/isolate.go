@@ -319,6 +319,9 @@ func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
 		if !wait {
 			continue
 		}
+		if x := iso.resident; x != nil {
+			x.residence.Host.Blocked()
+		}
 		if err := iso.rest(until); err != nil {
 			panic(engine.Stop{Cause: err})
 		}

@@ -24,6 +24,10 @@ type ResidentHost interface {
 	// under way. It is called between turns, on their goroutine and never at the
 	// same time as one: it must not block. No processor is held.
 	Rested(pending bool)
+	// Blocked says that the guest waits in the middle of a turn: what is delivered
+	// meanwhile it handles inside of that. It is called like Rested, but in the
+	// turn, and may come several times in one.
+	Blocked()
 	// Ended says that the resident is over, by itself or by Close: once, after
 	// its last turn. Turn is then the event in whose turn it ended, 0 if that
 	// was between two.

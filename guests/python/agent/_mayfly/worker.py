@@ -75,7 +75,7 @@ def serve(message, at):
     sys.argv[:] = [source]
     provide()
     worker_loop.begin()
-    worker_loop.deliver, worker_loop.failed = dispatch, uncaught
+    listen()
     _signal.signal(_signal.SIGINT, interrupt)
     host.evaluating = True
     try:
@@ -89,6 +89,15 @@ def serve(message, at):
     linecache.clearcache()
     gc.collect()
     gc.freeze()
+
+
+def listen():
+    """Has the loop tell of what arrives."""
+    worker_loop.deliver, worker_loop.failed, worker_loop.over = dispatch, uncaught, has_ended
+
+
+def has_ended(event):
+    return under_way.get(event.id) is not event
 
 
 def evaluate(name):
@@ -538,7 +547,7 @@ def rehearse(entry):
         main.Default = type("Default", (WorkerEntrypoint,), {"fetch": main.fetch, "add": main.add})
         main.Response = web.Response
         worker_loop.begin()
-        worker_loop.deliver, worker_loop.failed = dispatch, uncaught
+        listen()
         find_entrypoints()
         w = codec.Writer().str("").bytes(b"").u32(0).str("GET").str("http://worker.localhost/path").u32(2)
         w.str("accept").str("*/*").str("host").str("worker.localhost").bytes(b"{}").u8(0).bytes(b"").u32(0)
@@ -556,7 +565,7 @@ def rehearse(entry):
         entrypoints.clear()
         _positions.clear()
         worker_loop.worker = loop._loop = loop.serving = host.serving = None
-        worker_loop.deliver = worker_loop.failed = None
+        worker_loop.deliver = worker_loop.failed = worker_loop.over = None
 
 
 REHEARSALS = 40

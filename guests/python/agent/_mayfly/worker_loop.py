@@ -7,7 +7,7 @@ an event may be waiting for a call of what it passed on.
 """
 
 import _thread
-from asyncio import events, tasks
+from asyncio import CancelledError, events, tasks
 from contextvars import ContextVar
 from struct import Struct
 
@@ -26,6 +26,7 @@ current = ContextVar("event", default=None)  # the event that code runs for
 worker = None  # the loop, once there is a worker
 turn = 0  # the event that the host takes what is done to be for; 0: not known
 deliver = None  # function of an event's message, told by the worker
+over = None  # function of an event: has it ended?
 
 
 class Timer(events.TimerHandle):
@@ -129,10 +130,14 @@ def wait(milliseconds):
 
 def settle(ident, ok, payload):
     """Takes what has settled where code blocks, and what was delivered; then what
-    is ready goes on."""
+    is ready goes on. Code whose event has ended meanwhile waits no longer: nothing
+    would settle for it any more, and what it has blocked inside of could not go on."""
     take(ident, ok, payload)
     pump()
-    pass_to(current.get())
+    event = current.get()
+    pass_to(event)
+    if event is not None and over(event):
+        raise CancelledError("the event is over")
 
 
 def take(ident, ok, payload):
