@@ -55,8 +55,34 @@ static void timer_fire(JSContext *ctx, Operation *o)
     JS_FreeValue(ctx, args);
 }
 
-/* The Response of an answer; see fetch.h. */
+/* See fetch.h and call.h. */
 static JSValue fetch_answered(JSContext *ctx, const uint8_t *answer, uint32_t length);
+static int call_answered(JSContext *ctx, JSValueConst state, const uint8_t *answer, uint32_t length, JSValueConst error);
+
+/* Settles what an operation is for: with its answer, or with an error, which is
+ * consumed, unless that is undefined. */
+static void operation_settle(JSContext *ctx, OperationAnswer answer, JSValueConst resolve, JSValueConst reject, const uint8_t *message,
+                             uint32_t length, JSValue error)
+{
+    bool rejected = !JS_IsUndefined(error);
+    if (answer == ANSWER_CALL) {
+        if (call_answered(ctx, resolve, message, length, error))
+            uncaught_exception(ctx);
+        JS_FreeValue(ctx, error);
+        return;
+    }
+    JSValue v = rejected ? error : answer == ANSWER_RESPONSE ? fetch_answered(ctx, message, length) : JS_NewUint8ArrayCopy(ctx, message, length);
+    if (JS_IsException(v)) {
+        rejected = true;
+        v = JS_GetException(ctx);
+    }
+    JSValue result = answer == ANSWER_RESPONSE ? (promise_settle(ctx, resolve, v, rejected) ? JS_EXCEPTION : JS_UNDEFINED)
+                                               : JS_Call(ctx, rejected ? reject : resolve, JS_UNDEFINED, 1, vc(&v));
+    if (JS_IsException(result))
+        uncaught_exception(ctx);
+    JS_FreeValue(ctx, result);
+    JS_FreeValue(ctx, v);
+}
 
 /* Completes an operation. A message that is not the mailbox's is freed. An id
  * that is not under way is ignored; so the host enters to interrupt an event
@@ -78,12 +104,11 @@ HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *me
         timer_fire(ctx, o);
     } else if (o) {
         JSValue resolve = o->resolve, reject = o->reject;
-        bool timer = o->timer, response = o->response;
+        bool timer = o->timer;
+        OperationAnswer answer = o->answer;
         operation_release(o);
-        JSValue v;
-        if (ok) {
-            v = response ? fetch_answered(ctx, message, length) : JS_NewUint8ArrayCopy(ctx, message, length);
-        } else {
+        JSValue error = JS_UNDEFINED;
+        if (!ok) {
             Reader r;
             reader_init(&r, message, length);
             /* Making an error may call the host, which writes to the mailbox. */
@@ -92,22 +117,17 @@ HOST_EXPORT("settle") int32_t guest_settle(uint32_t id, uint32_t ok, uint8_t *me
                 memcpy(copy, message, length);
                 reader_init(&r, copy, length);
             }
-            v = error_from_record(ctx, &r, 0);
+            error = error_from_record(ctx, &r, 0);
             free(copy);
-        }
-        if (JS_IsException(v)) {
-            ok = 0;
-            v = JS_GetException(ctx);
+            if (JS_IsException(error))
+                error = JS_GetException(ctx);
         }
         if (timer) {
-            uncaught(ctx, ORIGIN_UNCAUGHT, v, JS_UNDEFINED);
+            uncaught(ctx, ORIGIN_UNCAUGHT, error, JS_UNDEFINED);
+            JS_FreeValue(ctx, error);
         } else {
-            JSValue result = JS_Call(ctx, ok ? resolve : reject, JS_UNDEFINED, 1, vc(&v));
-            if (JS_IsException(result))
-                uncaught_exception(ctx);
-            JS_FreeValue(ctx, result);
+            operation_settle(ctx, answer, resolve, reject, message, length, error);
         }
-        JS_FreeValue(ctx, v);
         JS_FreeValue(ctx, resolve);
         JS_FreeValue(ctx, reject);
     }

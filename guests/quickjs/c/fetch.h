@@ -212,16 +212,13 @@ static JSValue fetch_plain(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     writer_init(&w, buffer, sizeof buffer);
     if (stub)
         writer_u32(&w, stub);
-    JSValue promise = JS_EXCEPTION;
-    if (write_request(ctx, &w, r) == 0) {
-        uint32_t id;
-        if (w.failed)
-            JS_ThrowOutOfMemory(ctx);
-        else
-            promise = operation_start(ctx, op, w.bytes, w.length, &id);
-        if (!JS_IsException(promise)) {
-            operation_find(id)->response = true;
+    JSValue promise = write_request(ctx, &w, r) ? JS_EXCEPTION : promise_make(ctx);
+    if (!JS_IsException(promise)) {
+        if (operation_begin(ctx, op, promise, ANSWER_RESPONSE, &w)) {
             body_spend(ctx, &r->message.body);
+        } else {
+            JS_FreeValue(ctx, promise);
+            promise = JS_EXCEPTION;
         }
     }
     writer_free(&w);

@@ -105,6 +105,13 @@ static int call_or_throw(JSContext *ctx, uint32_t op, const void *in, uint32_t l
     return -1;
 }
 
+/* What settles with the answer to an operation. */
+typedef enum OperationAnswer {
+    ANSWER_BYTES,    /* functions, with the bytes */
+    ANSWER_RESPONSE, /* resolve is a promise, with the Response of a fetch: see fetch.h */
+    ANSWER_CALL,     /* resolve is the state of a call: see call.h */
+} OperationAnswer;
+
 /* An operation under way. Its id is its place in the table and a generation,
  * so that an id that was settled or cancelled is never mistaken for the next
  * operation in the same place. */
@@ -114,7 +121,7 @@ typedef struct Operation {
     bool counted;  /* keeps the event from ending (node: ref) */
     bool timer;    /* resolve is a callback, with arguments in reject */
     bool repeat;
-    bool response; /* its answer is a fetch's, and becomes a Response: see fetch.h */
+    uint8_t answer; /* an OperationAnswer */
     double interval;
     int32_t next;   /* place after this one on the free list, -1 at its end */
     JSValue resolve;
@@ -168,15 +175,8 @@ static bool operations_grow(void)
 
 /* Takes a place; the values become the operation's. NULL, with the values
  * freed and an exception pending, if there is no room. */
-static Operation *operation_new(JSContext *ctx, JSValue resolve, JSValue reject)
+static Operation *operation_place(JSContext *ctx, JSValue resolve, JSValue reject)
 {
-    resolve = context_bind_callback(ctx, resolve);
-    reject = context_bind_callback(ctx, reject);
-    if (JS_IsException(resolve) || JS_IsException(reject)) {
-        JS_FreeValue(ctx, resolve);
-        JS_FreeValue(ctx, reject);
-        return NULL;
-    }
     if (operations.free < 0 && !operations_grow()) {
         JS_FreeValue(ctx, resolve);
         JS_FreeValue(ctx, reject);
@@ -189,13 +189,27 @@ static Operation *operation_new(JSContext *ctx, JSValue resolve, JSValue reject)
     if (o->generation == 0)
         o->generation = 1; /* so that no id is 0 */
     o->live = o->counted = true;
-    o->timer = o->repeat = o->response = false;
+    o->timer = o->repeat = false;
+    o->answer = ANSWER_BYTES;
     o->resolve = resolve;
     o->reject = reject;
     o->event = guest.event;
     operations.counted++;
     operations.live++;
     return o;
+}
+
+/* The same of functions, which are called in the context of now. */
+static Operation *operation_new(JSContext *ctx, JSValue resolve, JSValue reject)
+{
+    resolve = context_bind_callback(ctx, resolve);
+    reject = context_bind_callback(ctx, reject);
+    if (JS_IsException(resolve) || JS_IsException(reject)) {
+        JS_FreeValue(ctx, resolve);
+        JS_FreeValue(ctx, reject);
+        return NULL;
+    }
+    return operation_place(ctx, resolve, reject);
 }
 
 /* Gives the place back. The values are the caller's to free before. */
@@ -237,6 +251,59 @@ static JSValue operation_start(JSContext *ctx, uint32_t op, const void *in, uint
     *id = operation_id(o);
     env_start(op, *id, in, length);
     return promise;
+}
+
+/* A promise without functions that resolve it. */
+static JSValue promise_make(JSContext *ctx)
+{
+    JSValue o = JS_NewObjectClass(ctx, JS_CLASS_PROMISE);
+    if (JS_IsException(o))
+        return o;
+    JSPromiseData *s = js_mallocz(ctx, sizeof *s);
+    if (!s) {
+        JS_FreeValue(ctx, o);
+        return JS_EXCEPTION;
+    }
+    s->promise_state = JS_PROMISE_PENDING;
+    init_list_head(&s->promise_reactions[0]);
+    init_list_head(&s->promise_reactions[1]);
+    s->promise_result = JS_UNDEFINED;
+    JS_SetOpaqueInternal(o, s);
+    return o;
+}
+
+/* Resolves or rejects it, as its functions would. -1 with an exception pending. */
+static int promise_settle(JSContext *ctx, JSValueConst promise, JSValueConst value, bool rejected)
+{
+    if (rejected || !JS_IsObject(value)) {
+        fulfill_or_reject_promise(ctx, promise, value, rejected);
+        return 0;
+    }
+    JSValue functions[2];
+    if (js_create_resolving_functions(ctx, functions, promise))
+        return -1;
+    JSValue result = JS_Call(ctx, functions[0], JS_UNDEFINED, 1, vc(&value));
+    JS_FreeValue(ctx, functions[0]);
+    JS_FreeValue(ctx, functions[1]);
+    JS_FreeValue(ctx, result);
+    return JS_IsException(result) ? -1 : 0;
+}
+
+/* Begins an operation that settles a promise or a call. Its id; 0 with an
+ * exception pending. */
+static uint32_t operation_begin(JSContext *ctx, uint32_t op, JSValueConst settled, OperationAnswer answer, Writer *w)
+{
+    if (w->failed) {
+        JS_ThrowOutOfMemory(ctx);
+        return 0;
+    }
+    Operation *o = operation_place(ctx, js_dup(settled), JS_UNDEFINED);
+    if (!o)
+        return 0;
+    o->answer = answer;
+    uint32_t id = operation_id(o);
+    env_start(op, id, w->bytes, w->length);
+    return id;
 }
 
 /* Begins a timer: after delay milliseconds callback is called with the

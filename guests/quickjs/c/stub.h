@@ -134,6 +134,9 @@ static int stub_delete_property(JSContext *ctx, JSValueConst v, JSAtom name)
 
 /* ---- calls ---- */
 
+/* Calls that are one operation; see call.h. */
+static JSValue call_plain(JSContext *ctx, JSValueConst f, int argc, JSValueConst *argv);
+
 /* The path to a property: its names as an array, and the state where it begins
  * in *state, which is not the caller's. A path that is too long has one name
  * more than it may. */
@@ -163,6 +166,9 @@ static JSValue stub_call(JSContext *ctx, JSValueConst f, JSValueConst this_val, 
     JSValueConst state;
     if (flags & JS_CALL_FLAG_CONSTRUCTOR)
         return JS_ThrowTypeError(ctx, "what is called over RPC is not a constructor");
+    JSValue plain = call_plain(ctx, f, argc, argv);
+    if (JS_VALUE_GET_TAG(plain) != JS_TAG_UNINITIALIZED)
+        return plain;
     JSValue path = stub_path(ctx, f, &state);
     JSValue list = JS_IsException(path) ? path : js_create_array(ctx, argc, argv);
     JSValue answer = JS_EXCEPTION;

@@ -66,6 +66,7 @@ enum {
 static struct {
     JSValue encode_hook;
     JSValue decode_hook;
+    JSValueConst begin_hook; /* see call.h, whose it is */
 } values;
 
 typedef struct ViewTag {
@@ -104,6 +105,7 @@ static JSValueConst error_class_proto(JSContext *ctx, size_t i)
 #include "value_items.h"
 #include "value_write.h"
 #include "value_read.h"
+#include "call.h"
 #include "value_native.h"
 
 #endif

@@ -286,7 +286,8 @@ static int value_init(JSContext *ctx, JSValueConst global, JSValueConst native)
         JS_CFUNC_DEF("setDisposer", 2, value_set_disposer),
     };
     values.encode_hook = values.decode_hook = JS_UNDEFINED;
-    return stub_init(ctx, native) ? -1 : JS_SetPropertyFunctionList(ctx, native, services, countof(services));
+    values.begin_hook = JS_UNDEFINED;
+    return stub_init(ctx, native) || call_init(ctx, native) ? -1 : JS_SetPropertyFunctionList(ctx, native, services, countof(services));
 }
 
 #endif

@@ -12,8 +12,17 @@ typedef struct ValueEntry {
     JSValue value;
 } ValueEntry;
 
+/* What the bootstrap has to do around a message that has more than data in it:
+ * begun when the first of that is met. */
+typedef struct MessageFrame {
+    bool lent; /* its stubs are */
+    bool begun;
+    JSValue outer; /* what begin answered */
+} MessageFrame;
+
 typedef struct ValueWriter {
     JSContext *ctx;
+    MessageFrame *frame; /* NULL: the bootstrap has done that */
     Writer *out;
     Writer capabilities; /* five bytes each */
     uint32_t capability_count;
@@ -334,6 +343,13 @@ static int write_foreign(ValueWriter *w, JSValueConst v)
 {
     JSContext *ctx = w->ctx;
     JSValue parts = JS_UNDEFINED;
+    if (w->frame && !w->frame->begun) {
+        JSValueConst lent = js_bool(w->frame->lent);
+        w->frame->outer = JS_Call(ctx, values.begin_hook, JS_UNDEFINED, 1, &lent);
+        if (JS_IsException(w->frame->outer))
+            return -1;
+        w->frame->begun = true;
+    }
     if (JS_IsFunction(ctx, values.encode_hook)) {
         parts = JS_Call(ctx, values.encode_hook, JS_UNDEFINED, 1, &v);
         if (JS_IsException(parts))
@@ -462,9 +478,9 @@ static int value_write(ValueWriter *w, JSValueConst v)
 
 /* Writes "value" of the wire: a message and its capabilities. 0, or -1 with an
  * exception pending; what is in the writer is then incomplete. */
-static int write_value(JSContext *ctx, Writer *out, JSValueConst v)
+static int write_framed(JSContext *ctx, Writer *out, JSValueConst v, MessageFrame *frame)
 {
-    ValueWriter w = { .ctx = ctx, .out = out, .seen = { .ctx = ctx }, .outer = value_writer };
+    ValueWriter w = { .ctx = ctx, .frame = frame, .out = out, .seen = { .ctx = ctx }, .outer = value_writer };
     uint8_t buffer[80];
     writer_init(&w.capabilities, buffer, sizeof buffer);
     value_writer = &w;
@@ -489,6 +505,11 @@ static int write_value(JSContext *ctx, Writer *out, JSValueConst v)
     clone_clear(&w.seen);
     js_free(ctx, w.entries);
     return result;
+}
+
+static int write_value(JSContext *ctx, Writer *out, JSValueConst v)
+{
+    return write_framed(ctx, out, v, NULL);
 }
 
 #endif

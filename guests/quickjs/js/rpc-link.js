@@ -56,7 +56,14 @@ export function requireLink(link) {
 }
 
 export const isLocal = (link) => link.object !== undefined;
-export const linkHandle = (link) => (link.reference === undefined ? link.handle : handleOf(link.reference));
+
+export function linkHandle(link) {
+  if (link.reference === undefined) return link.handle;
+  const handle = handleOf(link.reference);
+  // What a worker's events find in env stays: call.h may use it from now on.
+  if (currentEvent() !== 0) link.handle = handle;
+  return handle;
+}
 
 const soon = PromiseResolve(undefined);
 
@@ -76,7 +83,7 @@ export function drop(link, over = undefined) {
     return;
   }
   if (last && link.lease !== undefined) endLease(link.lease);
-  else if (last && link.handle !== 0) call(STUB_RELEASE, new Writer(4).u32(link.handle).done());
+  else if (last && link.handle !== 0 && link.reference === undefined) call(STUB_RELEASE, new Writer(4).u32(link.handle).done());
   if (over !== undefined) over();
 }
 

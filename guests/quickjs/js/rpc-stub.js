@@ -1,8 +1,8 @@
 // Stubs: what a worker has of objects elsewhere. https://developers.cloudflare.com/workers/runtime-apis/rpc/
 //
-// What they are made of is in stub.h. A call that is made on a promise waits here
-// for what that answers: the way to another isolate is short. Its arguments are
-// written at once.
+// What they are made of is in stub.h, and most calls are made in call.h. One on a
+// promise waits here for what that answers: the way to another isolate is short.
+// Its arguments are written at once.
 import { Error, TypeError } from "mayfly:intrinsics";
 import native from "mayfly:native";
 import { fetchStub } from "mayfly:fetch";
@@ -19,7 +19,7 @@ const { dispose: SymbolDispose } = Symbol;
 const ObjectPrototype = Object.prototype;
 const { Request, Promise } = globalThis;
 const promiseFinally = uncurryThis(Promise.prototype.finally);
-const { newStub: make, stubKind, stubPath, stubState } = native;
+const { newStub: make, settlePromise, stubKind, stubPath, stubState } = native;
 
 const MAX_PATH = 64;
 
@@ -262,7 +262,6 @@ defineInterface(Fetcher);
 
 export class RpcPromise {
   constructor() { throw illegal(); }
-  then(fulfilled, rejected) { return promiseThen(stateOf(this, PROMISE, "then of no RpcPromise").promise, fulfilled, rejected); }
   catch(rejected) { return promiseThen(stateOf(this, PROMISE, "catch of no RpcPromise").promise, undefined, rejected); }
   finally(f) { return promiseFinally(stateOf(this, PROMISE, "finally of no RpcPromise").promise, f); }
 
@@ -274,6 +273,7 @@ export class RpcPromise {
     if (state === RESOLVED) disposeOf(result);
   }
 }
+ObjectDefineProperty(RpcPromise.prototype, "then", { __proto__: null, value: native.thenOfCall, writable: true, enumerable: true, configurable: true });
 defineInterface(RpcPromise);
 
 // A property is got when somebody waits for it, each time anew.
@@ -292,6 +292,17 @@ defineInterface(RpcProperty);
 
 for (const { name, prototype } of [RpcStub, Fetcher, RpcPromise, RpcProperty]) {
   ObjectDefineProperty(prototype, customInspect, { __proto__: null, value: () => `${name} {}`, writable: true, enumerable: false, configurable: true });
+}
+
+// settleCall ends a call that call.h began: its result may have stubs in it, or it
+// was disposed of meanwhile.
+export function settleCall(answer, bytes) {
+  const { promise } = answer;
+  try {
+    settle(answer, decodeResult(bytes), (result) => settlePromise(promise, result, false));
+  } catch (error) {
+    settlePromise(promise, error, true);
+  }
 }
 
 native.setStubs({ __proto__: null, prototypes: [undefined, RpcStub.prototype, Fetcher.prototype, Fetcher.prototype, RpcPromise.prototype, RpcProperty.prototype], call });

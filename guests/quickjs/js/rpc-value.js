@@ -10,7 +10,7 @@ import { giveHandle, streamOfHandle } from "mayfly:fetch";
 import { getLocked, isReadableStream, isWritableStream, writableLocked } from "mayfly:streams";
 import { cancelPipe, openPipe, readSignal, readStream, writableOf, writeSignal, writeStream } from "mayfly:rpc-stream";
 import { drop, exportLink, holding, isLocal, linkHandle, localLink, releaseExport, remoteLink, requireLink, setLending } from "mayfly:rpc-link";
-import { disposeState, isService, newService, newStub, stubLink } from "mayfly:rpc-stub";
+import { disposeState, isService, newService, newStub, settleCall, stubLink } from "mayfly:rpc-stub";
 import { isRpcTarget, ownMembers } from "mayfly:rpc-target";
 import {
   ArrayPrototypePush, ArrayPrototypeSplice, ObjectDefineProperty, ObjectGetPrototypeOf, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteLength, bytesCopy, getter, newPromise, promiseThen, uncurryThis,
@@ -398,6 +398,8 @@ function disposable(value, stubs) {
   return value;
 }
 const nothingToDispose = () => {};
+
+native.setCalls({ __proto__: null, begin: beginMessage, end: endMessage, fail: failMessage, settle: settleCall, dispose: nothingToDispose });
 
 // decodeResult reads the result of a call.
 export function decodeResult(bytes) {
