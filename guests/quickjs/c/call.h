@@ -11,6 +11,7 @@
  *       dispose                the Symbol.dispose of a result with nothing in it
  *   native.settlePromise(promise, value, rejected)   of such a call
  *   native.thenOfCall          RpcPromise.prototype.then
+ *   native.answerPlain(event, value, last)   the operation answer, and event_done
  */
 #ifndef CALL_H
 #define CALL_H
@@ -209,6 +210,78 @@ static int call_answered(JSContext *ctx, JSValueConst state, const uint8_t *answ
     return result < 0 ? -1 : 0;
 }
 
+/* ---- the other end ---- */
+
+/* Reads a dispatched call of a method of the default entrypoint, without props,
+ * whose arguments are data: its name and its arguments. False if it is another,
+ * or malformed: nothing of it was read then. */
+static int call_read_plain(JSContext *ctx, const uint8_t *message, uint32_t length, JSValue parts[2])
+{
+    Reader r;
+    uint32_t n;
+    reader_init(&r, message, length);
+    bool exported = reader_u8(&r) != 0;
+    reader_bytes(&r, &n);
+    bool plain = !exported && n == 0;
+    reader_bytes(&r, &n); /* props */
+    plain = plain && n == 0 && reader_u32(&r) == 0;
+    reader_u32(&r); /* an export, which is none */
+    plain = plain && reader_u8(&r) == 0 && reader_u32(&r) == 1;
+    const char *name = (const char *)reader_bytes(&r, &length);
+    Reader args = r;
+    reader_bytes(&r, &n);
+    if (!plain || r.failed || reader_u32(&r) != 0 || r.failed)
+        return false;
+    parts[0] = JS_NewStringLen(ctx, name, length);
+    parts[1] = JS_IsException(parts[0]) ? JS_EXCEPTION : read_value(ctx, &args);
+    if (JS_IsArray(parts[1]))
+        return true;
+    JS_FreeValue(ctx, parts[0]);
+    JS_FreeValue(ctx, parts[1]);
+    JS_FreeValue(ctx, JS_GetException(ctx)); /* it is the bootstrap that says what is wrong */
+    parts[0] = parts[1] = JS_UNDEFINED;
+    return false;
+}
+
+/* Answers a call: answerPlain(event, value, last). If it is last the event is over
+ * by that, unless others get something of it; whether it is. */
+static JSValue call_answer_plain(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
+{
+    uint32_t event;
+    if (JS_ToUint32(ctx, &event, argv[0]))
+        return JS_EXCEPTION;
+    uint8_t buffer[1024];
+    Writer w;
+    Answer a;
+    writer_init(&w, buffer, sizeof buffer);
+    writer_u32(&w, event);
+    MessageFrame frame = { .outer = JS_UNDEFINED };
+    int result = write_framed(ctx, &w, argv[1], &frame);
+    if (result == 0 && (result = call_or_throw(ctx, OP_ANSWER, w.bytes, w.length, &a)) == 0)
+        answer_free(&a);
+    writer_free(&w);
+    if (frame.begun) {
+        JSValue error = result ? JS_GetException(ctx) : JS_UNDEFINED;
+        JSValue said = call_ask(ctx, result ? calls.fail : calls.end, frame.outer);
+        JS_FreeValue(ctx, frame.outer);
+        if (JS_IsException(said))
+            result = -1;
+        else if (result)
+            JS_Throw(ctx, error);
+        else
+            JS_FreeValue(ctx, error);
+        JS_FreeValue(ctx, said);
+    }
+    if (result)
+        return JS_EXCEPTION;
+    bool over = !frame.begun && JS_IsBool(argv[2]) && JS_VALUE_GET_BOOL(argv[2]);
+    if (over) {
+        env_call(OP_EVENT_DONE, &event, sizeof event, NULL, 0);
+        end_event(ctx, event);
+    }
+    return JS_NewBool(ctx, over);
+}
+
 /* RpcPromise.prototype.then. */
 static JSValue call_then(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv)
 {
@@ -255,6 +328,7 @@ static int call_init(JSContext *ctx, JSValueConst native)
     };
     static const JSCFunctionListEntry services[] = {
         JS_CFUNC_DEF("setCalls", 1, call_set_hooks),
+        JS_CFUNC_DEF("answerPlain", 3, call_answer_plain),
         JS_CFUNC_DEF("settlePromise", 3, call_settle_promise),
     };
     calls.begin = calls.end = calls.fail = calls.settle = calls.dispose = JS_UNDEFINED;

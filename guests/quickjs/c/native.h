@@ -24,7 +24,7 @@
  *     beforeExit(), exit()                 as node's events; called if the emitter has
  *                                          listeners, or after watchEnd()
  *     tick()                               due before other jobs, once for each dueTick()
- *     serve, dispatch, fetch, idle         of workers: see serve.h
+ *     serve, dispatch, fetch, call, idle   of workers: see serve.h
  *   dueTick(), forgetTicks()
  *   announce()                           calls start, once in a life
  *   watchEnd()
@@ -142,7 +142,7 @@ static JSValue native_set_hooks(JSContext *ctx, JSValueConst this_val, int argc,
         [ON_INSPECT] = "inspect", [ON_RESULT] = "result",   [ON_UNCAUGHT] = "uncaught",
         [ON_DOM_EXCEPTION] = "domException", [ON_BEFORE_EXIT] = "beforeExit", [ON_EXIT] = "exit",
         [ON_COMMONJS] = "commonjs", [ON_TICK] = "tick",  [ON_WASM_MODULE] = "wasmModule",
-        [ON_SERVE] = "serve",     [ON_DISPATCH] = "dispatch", [ON_FETCH] = "fetch", [ON_IDLE] = "idle",
+        [ON_SERVE] = "serve",     [ON_DISPATCH] = "dispatch", [ON_FETCH] = "fetch", [ON_CALL] = "call", [ON_IDLE] = "idle",
     };
     for (int i = 0; i < EVENT_HOOKS; i++) {
         JSValue f = JS_GetPropertyStr(ctx, argv[0], names[i]);

@@ -7,6 +7,8 @@
  *   fetch(event, request, entrypoint, props)   a fetch; entrypoint is undefined for
  *                                    the default one, props the bytes of a value,
  *                                    or undefined
+ *   call(event, name, arguments)     a call of a method of the default entrypoint,
+ *                                    without props, whose arguments are data
  *   dispatch(event, kind, message)   for every other event; message is a
  *                                    Uint8Array, or undefined if there is none
  *   idle()                           events are under way, and no operations
@@ -17,12 +19,15 @@
 #define SERVE_H
 
 /* Kinds of dispatched events that are told here by name. */
-enum { DISPATCH_FETCH = 1, DISPATCH_TAIL = 4, DISPATCH_END = 7 };
+enum { DISPATCH_FETCH = 1, DISPATCH_CALL = 2, DISPATCH_TAIL = 4, DISPATCH_END = 7 };
 
 /* Makes the Request of a dispatched fetch; see worker_http.h. */
 static JSValue worker_request(JSContext *ctx, Reader *r);
 
 static void end_event(JSContext *ctx, uint32_t event);
+
+/* Reads a dispatched call; see call.h. */
+static int call_read_plain(JSContext *ctx, const uint8_t *message, uint32_t length, JSValue parts[2]);
 
 /* A turn begins. An interrupt that nobody has noticed was for the one before. */
 static void serve_begin(void)
@@ -254,7 +259,15 @@ static int event_dispatch(JSContext *ctx, Reader *r)
         dispatch_fetch(ctx, event, message, length);
         return serve_turn(ctx);
     }
-    JSValue args[3] = {JS_NewUint32(ctx, event), JS_NewInt32(ctx, kind), JS_NewUint8ArrayCopy(ctx, message, length)};
+    JSValue args[3] = {JS_NewUint32(ctx, event), JS_UNDEFINED, JS_UNDEFINED};
+    if (kind == DISPATCH_CALL && call_read_plain(ctx, message, length, args + 1)) {
+        serve_call(ctx, ON_CALL, 3, vc(args));
+        JS_FreeValue(ctx, args[1]);
+        JS_FreeValue(ctx, args[2]);
+        return serve_turn(ctx);
+    }
+    args[1] = JS_NewInt32(ctx, kind);
+    args[2] = JS_NewUint8ArrayCopy(ctx, message, length);
     if (JS_IsException(args[2]))
         uncaught_exception(ctx);
     else

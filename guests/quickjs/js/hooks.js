@@ -11,7 +11,7 @@ import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
 import { env } from "mayfly:env";
-import { dispatch, handleFetch, idle, serve } from "mayfly:worker";
+import { dispatch, handleCall, handleFetch, idle, serve } from "mayfly:worker";
 
 const REJECTION = 2;
 
@@ -38,6 +38,7 @@ native.setHooks({
   serve,
   dispatch,
   fetch: handleFetch,
+  call: handleCall,
   idle,
   tick,
   beforeExit,

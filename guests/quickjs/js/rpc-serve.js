@@ -6,6 +6,8 @@ import { GET, invoke } from "mayfly:rpc-target";
 import { beginMessage, decodeArguments, disposeAll, endMessage, failMessage, withDisposal } from "mayfly:rpc-value";
 import { ObjectGetPrototypeOf, PromiseResolve, promiseThen } from "mayfly:primordials";
 
+const { dispose: SymbolDispose } = Symbol;
+
 // Parts of what native.readCall answers.
 const EXPORT = 3;
 const KIND = 4;
@@ -26,24 +28,36 @@ export function serveCall(event, receiver, message, parts, over, failed) {
     disposeAll(args.stubs);
     throw error;
   }
-  if (!mayWait(value)) {
-    finish(event, value, args);
-    over();
-    return;
-  }
-  promiseThen(PromiseResolve(value), (result) => {
-    try {
-      finish(event, result, args);
-    } catch (error) {
-      failed(error);
-      return;
-    }
+  answerWith(value, (result) => {
+    finish(event, result, args);
     over();
   }, (error) => {
     disposeAll(args.stubs);
     failed(error);
   });
 }
+
+// answerWith calls done with what a method answered, now if that is there. What
+// done throws is thrown then; later it fails, as a promise that is rejected does.
+export function answerWith(value, done, failed) {
+  if (!mayWait(value)) {
+    done(value);
+    return;
+  }
+  const details = native.promiseDetails(value);
+  if (details !== undefined && details[0] === FULFILLED) {
+    done(details[1]);
+    return;
+  }
+  promiseThen(PromiseResolve(value), (result) => {
+    try {
+      done(result);
+    } catch (error) {
+      failed(error);
+    }
+  }, failed);
+}
+const FULFILLED = 1;
 const noArguments = { __proto__: null, value: undefined, stubs: [] };
 
 // mayWait tells of a value that it may be a promise: what is none is answered
@@ -53,6 +67,12 @@ function mayWait(value) {
   return typeof value === "object" && value !== null && (ObjectGetPrototypeOf(value) !== ObjectPrototype || "then" in value);
 }
 const ObjectPrototype = Object.prototype;
+
+// isDisposable tells of a result that its callers dispose of it: sendResult sends
+// it then.
+export const isDisposable = (value) => (typeof value === "object" && value !== null) && value[SymbolDispose] !== undefined;
+
+export const sendResult = (event, value) => finish(event, value, noArguments);
 
 function finish(event, value, args) {
   const { value: result, link } = withDisposal(value);

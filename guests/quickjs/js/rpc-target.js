@@ -102,6 +102,13 @@ export function invoke(receiver, path, kind, args) {
   return kind === GET ? found.value : apply(found.value, found.receiver, receiver, path, args);
 }
 
+// invokeMethod calls a method of an entrypoint's instance.
+export function invokeMethod(object, name, args) {
+  const method = member(object, name, false, true);
+  if (typeof method !== "function") throw notAFunction([name]);
+  return ReflectApply(method, object, args);
+}
+
 function apply(method, object, receiver, path, args) {
   if (typeof method !== "function") throw notAFunction(path);
   return ReflectApply(method, object, receiver.ctx === undefined ? args : withContext(method, path, args, receiver.env, receiver.ctx));

@@ -1,7 +1,6 @@
 // Calls between isolates: what the rest of the bootstrap uses of it.
 import { defineKind } from "mayfly:binding";
 import { bindingLink, endExports, leasedLink, releaseExport, remoteLink, setEvents } from "mayfly:rpc-link";
-import { serveCall, serveExport } from "mayfly:rpc-serve";
 import { Fetcher, RpcPromise, RpcProperty, RpcStub, newLoopback, newService, newStub } from "mayfly:rpc-stub";
 import { RpcTarget } from "mayfly:rpc-target";
 import { decodeValue, encodeValue, sending } from "mayfly:rpc-value";
@@ -25,4 +24,4 @@ export const lending = (run) => sending(run, true);
 
 defineKind("service", (reference) => newService(bindingLink(reference)));
 
-export { Fetcher, RpcPromise, RpcProperty, RpcStub, RpcTarget, decodeValue, encodeValue, endExports, newStub, releaseExport, serveCall, serveExport, setEvents };
+export { Fetcher, RpcPromise, RpcProperty, RpcStub, RpcTarget, decodeValue, encodeValue, endExports, newStub, releaseExport, setEvents };

@@ -2,10 +2,12 @@
 // the environment need of values.
 import native from "mayfly:native";
 import { Reader } from "mayfly:host";
-import { decodeValue, endExports, makeLent, makeLoopback, releaseExport, serveCall, serveExport, setEvents } from "mayfly:rpc";
+import { decodeValue, endExports, makeLent, makeLoopback, releaseExport, setEvents } from "mayfly:rpc";
+import { answerWith, isDisposable, sendResult, serveCall, serveExport } from "mayfly:rpc-serve";
+import { CALL, invoke, invokeMethod } from "mayfly:rpc-target";
 import { connectContext } from "mayfly:worker-context";
 import { connectEnvironment, environment } from "mayfly:worker-env";
-import { answered, connectEnd, contextOf, eventOf, fail, hold, receiver, setCalls, waitUntil } from "mayfly:worker";
+import { answer, answered, connectEnd, contextOf, eventOf, fail, hold, receiver, setCalls, waitUntil } from "mayfly:worker";
 
 // Parts of what native.readCall answers.
 const TARGET = 0;
@@ -37,6 +39,21 @@ setCalls({
     serveCall(event.id, {
       __proto__: null, object, own: !isClass, entrypoint: true, env: isClass ? undefined : environment(), ctx: isClass ? undefined : contextOf(event),
     }, message, parts, over, failed);
+  },
+  method(event, name, args) {
+    const target = receiver(event, undefined);
+    const value = target.isClass
+      ? invokeMethod(target.object, name, args)
+      : invoke({ __proto__: null, object: target.object, own: true, entrypoint: true, env: environment(), ctx: contextOf(event) }, [name], CALL, args);
+    answerWith(value, (result) => {
+      if (event.answered) return; // nobody waits any more
+      if (isDisposable(result)) {
+        sendResult(event.id, result);
+        answered(event);
+      } else {
+        answer(event, result);
+      }
+    }, (error) => fail(event, error));
   },
   release(message) {
     const r = new Reader(message);

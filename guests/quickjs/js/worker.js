@@ -49,7 +49,7 @@ export function serve(namespace) {
 }
 
 // Answering calls is another module's: it is told here how.
-let calls = { __proto__: null, call: undefined, release() {} };
+let calls = { __proto__: null, call: undefined, method: undefined, release() {} };
 export function setCalls(handlers) { calls = handlers; }
 
 // So is what has to be done when an event is over: ended(id, held) is told
@@ -73,6 +73,18 @@ export function dispatch(id, kind, message) {
       case SCHEDULED: handleScheduled(event, message); break;
       case TAIL: handleTail(event, message); break;
     }
+  } catch (error) {
+    fail(event, error);
+  }
+  remain(event);
+}
+
+// handleCall answers a call of a method of the default entrypoint.
+export function handleCall(id, name, args) {
+  const event = new WorkerEvent(id, undefined, undefined);
+  begin(event);
+  try {
+    calls.method(event, name, args);
   } catch (error) {
     fail(event, error);
   }
@@ -121,6 +133,17 @@ export function waitUntil(event, promise) {
     native.failEvent(event.id, REJECTION, error);
     done(event);
   });
+}
+
+// answer answers a call with a value.
+export function answer(event, value) {
+  if (native.answerPlain(event.id, value, event.waits === 1)) {
+    event.answered = true;
+    event.waits = 0;
+    if (remove(event)) leave(event);
+  } else {
+    answered(event);
+  }
 }
 
 // answered says that the event has its answer.
