@@ -20,7 +20,8 @@ type base struct {
 	program *isolate.Program // that the state is of
 	state   *isolate.State
 	key     baseKey
-	named   bool // it is in the owner's table
+	code    *Code // that was evaluated: it stays known as long as the base
+	named   bool  // it is in the owner's table
 
 	// Under the owner's lock.
 	users  int // workers and instances
@@ -81,7 +82,7 @@ func (s *bases) own(program *isolate.Program, state *isolate.State) *base {
 }
 
 // put adds a base, with one user; who came first wins.
-func (s *bases) put(key baseKey, program *isolate.Program, state *isolate.State) *base {
+func (s *bases) put(key baseKey, code *Code, program *isolate.Program, state *isolate.State) *base {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if b := s.byKey[key]; b != nil {
@@ -92,9 +93,9 @@ func (s *bases) put(key baseKey, program *isolate.Program, state *isolate.State)
 		b.users++
 		return b
 	}
-	b := &base{owner: s, program: program, state: state, key: key, users: 1, named: true}
+	b := &base{owner: s, program: program, state: state, key: key, code: code, users: 1, named: true}
 	s.byKey[key] = b
-	s.size += state.Resident()
+	s.size += b.bytes()
 	s.trim()
 	return b
 }
@@ -117,10 +118,13 @@ func (s *bases) trim() {
 		b := s.idle[0]
 		s.idle = s.idle[1:]
 		delete(s.byKey, b.key)
-		s.size -= b.state.Resident()
+		s.size -= b.bytes()
 		s.drop(b)
 	}
 }
+
+// bytes is the memory that the base takes.
+func (b *base) bytes() int64 { return b.state.Resident() + b.code.Size() }
 
 // drop closes a base that nobody uses and nobody will find. The lock is held.
 func (s *bases) drop(b *base) {
@@ -235,7 +239,7 @@ func (w *Worker) build() (*base, *instance, error) {
 		}
 		return w.service.bases.own(w.program, state), nil, nil
 	}
-	return w.service.bases.put(key, w.program, state), nil, nil
+	return w.service.bases.put(key, w.def.Code, w.program, state), nil, nil
 }
 
 // evaluate evaluates the modules in an isolate of its own, and keeps the state

@@ -1,10 +1,14 @@
 package worker
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"hash/maphash"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 	"weak"
 )
 
@@ -13,6 +17,54 @@ import (
 type codes struct {
 	mu    sync.Mutex
 	known map[codeKey]weak.Pointer[Code]
+	texts map[uint64]codeText
+}
+
+// A codeText is the part of a message that a code was read from, and shares: the
+// same text need not be read, validated and digested again.
+type codeText struct {
+	text []byte
+	code weak.Pointer[Code]
+}
+
+var textSeed = maphash.MakeSeed()
+
+// decode is DecodeProvided of code of which some may be known.
+func (s *codes) decode(message []byte, now time.Time) (*Provided, error) {
+	text, rest := splitProvided(message)
+	sum := maphash.Bytes(textSeed, text)
+	s.mu.Lock()
+	t := s.texts[sum]
+	s.mu.Unlock()
+	if code := t.code.Value(); code != nil && bytes.Equal(t.text, text) {
+		return decodeProvided(nil, code, rest, now)
+	}
+	text = slices.Clone(text)
+	p, err := decodeProvided(text, nil, rest, now)
+	if err != nil {
+		return nil, err
+	}
+	read := p.Code
+	if p.Code = s.intern(read); p.Code != read {
+		return p, nil // its text is another
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.texts == nil {
+		s.texts = map[uint64]codeText{}
+	}
+	s.texts[sum] = codeText{text, weak.Make(read)}
+	runtime.AddCleanup(read, s.forgetText, sum)
+	return p, nil
+}
+
+// forgetText drops a text whose code nobody has any more.
+func (s *codes) forgetText(sum uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.texts[sum].code.Value() == nil {
+		delete(s.texts, sum)
+	}
 }
 
 // A codeKey names all of a code: its digest is of what is evaluated only.

@@ -161,7 +161,7 @@ func (in *instance) loaderProvide(e *event, r *op.Reader) error {
 		h.dynamic.settle(nil, nil, nil, record)
 		return nil
 	}
-	p, err := DecodeProvided(r.Rest(), time.Now())
+	p, err := in.service.codes.decode(r.Rest(), time.Now())
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (in *instance) loaderProvide(e *event, r *op.Reader) error {
 	if err != nil {
 		return err
 	}
-	if !h.dynamic.settle(in.service.codes.intern(p.Code), env, policy, nil) {
+	if !h.dynamic.settle(p.Code, env, policy, nil) {
 		releaseAll(env, policy)
 	}
 	return nil

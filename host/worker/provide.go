@@ -77,15 +77,40 @@ var errRepeated = errors.New("two modules have the same name")
 // One that wraps [op.ErrMessage] for a message that no guest of ours sends;
 // else an [*op.ErrorRecord] for the program.
 func DecodeProvided(message []byte, now time.Time) (*Provided, error) {
+	text, rest := splitProvided(message)
+	return decodeProvided(slices.Clone(text), nil, rest, now)
+}
+
+// splitProvided splits a message where the code ends. It looks at lengths only.
+func splitProvided(message []byte) (code, rest []byte) {
 	r := op.NewReader(message)
-	code := &Code{CompatibilityDate: r.Str(), CompatibilityFlags: r.Strs(), MainModule: r.Str()}
-	p := &Provided{Code: code}
+	r.Bytes()
+	for n := r.U32(); n > 0 && r.Err() == nil; n-- {
+		r.Bytes()
+	}
+	r.Bytes()
+	for n := r.U32(); n > 0 && r.Err() == nil; n-- {
+		r.Bytes()
+		r.U8()
+		r.Bytes()
+	}
+	if r.Err() != nil {
+		return message, nil
+	}
+	rest = r.Rest()
+	return message[:len(message)-len(rest)], rest
+}
+
+// decodeCode reads the code, which shares the text. A mistake is told only when
+// all of the message is there.
+func decodeCode(text []byte) (code *Code, mistake, err error) {
+	r := op.NewReader(text)
+	code = &Code{CompatibilityDate: r.Str(), CompatibilityFlags: r.Strs(), MainModule: r.Str()}
 	n := r.U32()
 	if n > maxModules {
-		return nil, typeError("Dynamic Worker code has %d modules, at most %d are allowed.", n, maxModules)
+		return nil, nil, typeError("Dynamic Worker code has %d modules, at most %d are allowed.", n, maxModules)
 	}
 	code.Modules = make(map[string]Module, min(n, 64))
-	var mistake error
 	for i := uint32(0); i < n && r.Err() == nil; i++ {
 		name, kind := r.Str(), r.U8()
 		content := r.Bytes()
@@ -100,10 +125,25 @@ func DecodeProvided(message []byte, now time.Time) (*Provided, error) {
 			}
 		}
 		if _, twice := code.Modules[name]; twice {
-			return nil, errors.Join(op.ErrMessage, errRepeated)
+			return nil, nil, errors.Join(op.ErrMessage, errRepeated)
 		}
 		code.Modules[name] = m
 	}
+	return code, mistake, r.Done()
+}
+
+// decodeProvided is DecodeProvided of a message in two parts. The code is made of
+// text and shares it, unless it is known: then it was validated.
+func decodeProvided(text []byte, known *Code, rest []byte, now time.Time) (*Provided, error) {
+	p := &Provided{Code: known}
+	var mistake error
+	if known == nil {
+		var err error
+		if p.Code, mistake, err = decodeCode(text); err != nil {
+			return nil, err
+		}
+	}
+	r := op.NewReader(rest)
 	p.HasEnv = r.U8() != 0
 	p.Env = readGuestValue(r)
 	p.Outbound = OutboundKind(r.U8())
@@ -124,8 +164,10 @@ func DecodeProvided(message []byte, now time.Time) (*Provided, error) {
 	if mistake != nil {
 		return nil, mistake
 	}
-	if err := code.Validate(now); err != nil {
-		return nil, err
+	if known == nil {
+		if err := p.Code.Validate(now); err != nil {
+			return nil, err
+		}
 	}
 	if p.HasEnv && len(p.Env.Message) > MaxEnvironment {
 		return nil, plainError("Dynamic Worker env size (%d bytes) exceeds the maximum allowed size of %d bytes.", len(p.Env.Message), MaxEnvironment)
@@ -135,10 +177,6 @@ func DecodeProvided(message []byte, now time.Time) (*Provided, error) {
 	}
 	// The message is the guest's memory.
 	p.Env.Message = slices.Clone(p.Env.Message)
-	for name, m := range code.Modules {
-		m.Content = slices.Clone(m.Content)
-		code.Modules[name] = m
-	}
 	return p, nil
 }
 
