@@ -54,7 +54,9 @@ func (p *processor) give(program *Program, s *slot) {
 		p.clean[program] = append(l, s)
 		return
 	}
-	s.close()
+	if !program.spares.leave(s) {
+		s.close()
+	}
 }
 
 // reset puts memory and globals back as they are in the image, and says how

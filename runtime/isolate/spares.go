@@ -3,15 +3,19 @@ package isolate
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Spares are clean slots of a program that were made ahead, so that isolates
 // that come all at once don't each pay for the making of one. Only slots that
-// take long to make are worth it.
+// take long to make are worth it. And those that one processor has more of than
+// it keeps, for another: isolates that are parked by one and taken up by another
+// would have slots made and closed all the time.
 type spares struct {
 	mu     sync.Mutex
 	slots  []*slot
+	left   []*slot        // over from processors
 	making sync.WaitGroup // of at most one goroutine
 	busy   bool           // it is under way
 	closed bool
@@ -23,13 +27,40 @@ const (
 	spareCost = 2 * time.Millisecond
 	// mostSpares is how many are.
 	mostSpares = 4
+	// mostLeft is how many processors leave, of all programs.
+	mostLeft = 128
 )
 
-// slot is a clean slot: one made ahead, or a new one.
+// slotsLeft counts those that processors left.
+var slotsLeft atomic.Int64
+
+// leave takes a clean slot that a processor does not keep; false if there are
+// enough.
+func (r *spares) leave(s *slot) bool {
+	if slotsLeft.Add(1) <= mostLeft {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if !r.closed {
+			r.left = append(r.left, s)
+			return true
+		}
+	}
+	slotsLeft.Add(-1)
+	return false
+}
+
+// slot is a clean slot: one that was left or made ahead, or a new one.
 func (p *Program) slot() (*slot, error) {
 	r := &p.spares
 	r.mu.Lock()
 	var s *slot
+	if n := len(r.left); n > 0 {
+		s = r.left[n-1]
+		r.left = r.left[:n-1]
+		r.mu.Unlock()
+		slotsLeft.Add(-1)
+		return s, nil
+	}
 	if n := len(r.slots); n > 0 {
 		s = r.slots[n-1]
 		r.slots = r.slots[:n-1]
@@ -84,9 +115,10 @@ func (r *spares) close() error {
 	r.mu.Unlock()
 	r.making.Wait()
 	var errs []error
-	for _, s := range r.slots {
+	slotsLeft.Add(-int64(len(r.left)))
+	for _, s := range append(r.left, r.slots...) {
 		errs = append(errs, s.close())
 	}
-	r.slots = nil
+	r.left, r.slots = nil, nil
 	return errors.Join(errs...)
 }

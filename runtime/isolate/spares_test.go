@@ -2,6 +2,7 @@ package isolate
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,5 +79,65 @@ func TestSpares(t *testing.T) {
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestSlotsAreLeft has more isolates at once than a processor keeps slots.
+func TestSlotsAreLeft(t *testing.T) {
+	e, err := engine.New(engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	p, err := Prepare(t.Context(), e, scripted{name: "quick"}, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(Config{Processors: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = keepClean + 10
+	before := slotsLeft.Load()
+	burst := func() {
+		var begun atomic.Int32
+		var wg sync.WaitGroup
+		for range n {
+			wg.Go(func() {
+				report := play(t, r, Job{Program: p}, func(port Port, memory []byte) {
+					if memory[heapAt] != 0 {
+						t.Error("a slot is not clean")
+					}
+					memory[heapAt] = 1
+					begun.Add(1)
+					for range 10_000 { // until all have a slot
+						if port.Pause(time.Millisecond); begun.Load() == n {
+							break
+						}
+					}
+				})
+				if report.Outcome != OK {
+					t.Errorf("%+v", report)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	burst()
+	if left := slotsLeft.Load() - before; left != n-keepClean {
+		t.Errorf("%d slots are left, not %d", left, n-keepClean)
+	}
+	burst()
+	if left := slotsLeft.Load() - before; left != n-keepClean {
+		t.Errorf("%d slots are left the second time, not %d: they were not taken", left, n-keepClean)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := slotsLeft.Load() - before; left != 0 {
+		t.Errorf("%d slots are left of a closed program", left)
 	}
 }
