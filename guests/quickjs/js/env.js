@@ -1,8 +1,6 @@
 // env: the bindings of the execution and, where none has the name, the
-// environment variables. It is the second argument of a default export, a
-// global, and an export of cloudflare:workers.
+// environment variables. Programs get it by worker-env.js.
 import { Proxy } from "mayfly:intrinsics";
-import { expose } from "mayfly:interface";
 import { bindingNames, bindingOf } from "mayfly:binding";
 import { process } from "mayfly:process";
 import "mayfly:kv";
@@ -56,5 +54,3 @@ function includes(list, value) {
   }
   return false;
 }
-
-expose({ env });

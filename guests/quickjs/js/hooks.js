@@ -10,7 +10,7 @@ import { makeError } from "mayfly:webassembly-types";
 import { beforeExit, beginCell, extendEnvironment, finish, process, startProcess, tick, uncaughtError } from "mayfly:process";
 import { forgetTimers } from "mayfly:timers";
 import { forgetBindings } from "mayfly:binding";
-import { env } from "mayfly:env";
+import { env } from "mayfly:worker-env";
 import { dispatch, handleCall, handleFetch, idle, serve } from "mayfly:worker";
 
 const REJECTION = 2;

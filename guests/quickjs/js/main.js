@@ -40,7 +40,7 @@ import "mayfly:message-port";
 import "mayfly:clone";
 import "mayfly:buffer";
 import "mayfly:process";
-import "mayfly:env";
+import "mayfly:worker-env";
 import "mayfly:shown";
 import "mayfly:worker-calls";
 import "mayfly:loader";

@@ -5,6 +5,7 @@ import native from "mayfly:native";
 import { call } from "mayfly:host";
 import { ENVIRONMENT } from "mayfly:op.gen";
 import { env as bindings } from "mayfly:env";
+import { expose } from "mayfly:interface";
 import { AsyncLocalStorage } from "mayfly:async-context";
 import { exportsOfWorker } from "mayfly:worker-context";
 import {
@@ -50,7 +51,9 @@ function importable(what) {
   });
 }
 
+// env is also a global, and the second argument of an execution's default export.
 export const env = importable(() => store(replaced)?.env ?? environment());
+expose({ env });
 export const exports = importable(() => store(replaced)?.exports ?? exportsOfWorker);
 
 function requireObject(value, what) {
