@@ -7,7 +7,7 @@ https://developers.cloudflare.com/workers/runtime-apis/rpc/
 import inspect
 from struct import Struct, unpack_from
 
-from . import binding, binding_kv, binding_r2, binding_web, codec, host, net_operations, op, value, worker_loop
+from . import binding, binding_kv, binding_r2, binding_web, codec, host, net_operations, op, value, value_decoder, worker_loop
 from .worker_loop import current
 
 STUB, SERVICE, READABLE, WRITABLE, BINDING, SIGNAL = 60010, 60011, 60012, 60013, 60014, 60015
@@ -128,7 +128,7 @@ class Stub(Callable):
         w = codec.Writer().u32(self._handle.get()).u8(kind).u32(len(path))
         for name in path:
             w.str(name)
-        return value.read(await settled(op.STUB_CALL, w.done() + (NOTHING if message is None else message)), 0)
+        return value_decoder.read(await settled(op.STUB_CALL, w.done() + (NOTHING if message is None else message)), 0)
 
     def dup(self):
         return type(self)(self._handle)
@@ -385,7 +385,7 @@ def invoke(o, path, kind, arguments, entrypoint):
 
 
 def read_arguments(r):
-    arguments, r.at = value.read_next(r.data, r.at)
+    arguments, r.at = value_decoder.read_next(r.data, r.at)
     if arguments is None:
         return []
     if type(arguments) is not list:
@@ -473,6 +473,8 @@ value.writers.update({
 
 
 def capability(content, d):
+    if type(content) is not int or content < 0:
+        raise value_decoder.Malformed("a capability is known by its place")
     return d.capabilities[content]
 
 
@@ -505,7 +507,7 @@ def read_binding(content, d):
     raise TypeError("the binding is not there any more")
 
 
-value.readers.update({STUB: read_stub, SERVICE: read_service, BINDING: read_binding})
+value_decoder.readers.update({STUB: read_stub, SERVICE: read_service, BINDING: read_binding})
 
 
 def make_service(reference, data):
@@ -529,7 +531,7 @@ def environment():
         answer = host.call(op.ENVIRONMENT)
         _known = True
         if answer[0]:
-            given = value.read(answer, 1, True)
+            given = value_decoder.read(answer, 1, True)
             _environment = given if isinstance(given, dict) else value.Object()
     return _environment
 

@@ -1,5 +1,6 @@
 """Values as isolates pass them to each other: the table of tags is in the Go
-package host/rpc. What is no plain value registers how it goes here.
+package host/rpc. What is no plain value registers how it goes here. How it comes
+is in value_decoder.
 
 A dict goes as a Map and comes from one; a plain object of JavaScript is an
 [Object], which is a dict, too, and goes as what it was.
@@ -10,7 +11,7 @@ import datetime
 import re
 import sys
 from dataclasses import fields as dataclass_fields, is_dataclass
-from struct import Struct, pack, unpack_from
+from struct import Struct, pack
 
 from . import errors
 
@@ -102,6 +103,8 @@ def exception(name, message, stack=""):
     import builtins
 
     kind = _KINDS.get(name) or getattr(builtins, name, None)
+    if kind is KeyError and len(message) > 1 and message[0] == message[-1] and message[0] in "'\"":
+        message = message[1:-1]  # which is the repr of what it was made with
     if name not in ("Error", "SyntaxError") and isinstance(kind, type) and issubclass(kind, Exception):
         try:
             error = kind(message)
@@ -115,8 +118,6 @@ def exception(name, message, stack=""):
 def refused(o):
     return TypeError(f'Could not serialize object of type "{type(o).__name__}". This type does not support serialization.')
 
-
-# ---- writing
 
 writers = {}  # type: function of an encoder, a value and the depth
 
@@ -335,6 +336,20 @@ def write_array(e, o, depth):
     e.bytes(o.astype(o.dtype.newbyteorder("<")).tobytes())
 
 
+# The tags of typed arrays, by the types of array.array: some differ only in C.
+_ARRAYS = {code: _TYPED[("f" if code in "fd" else "u" if code.isupper() else "i") + str(array.array(code).itemsize)] for code in "bBhHiIlLqQfd"}
+
+
+def write_typed(e, o, depth):
+    if e.again(o):
+        return
+    tag = _ARRAYS.get(o.typecode)
+    if tag is None:
+        raise refused(o)
+    e.object(0xC0, tag)
+    e.bytes(o.tobytes())
+
+
 def write_pattern(e, o, depth):
     flags = "".join(letter for letter, flag in (("i", re.I), ("m", re.M), ("s", re.S)) if o.flags & flag)
     e.object(0xC0, REGEXP)
@@ -344,7 +359,7 @@ def write_pattern(e, o, depth):
 writers.update({
     type(None): write_none, bool: write_bool, int: write_int, float: write_float, str: write_str, bytes: write_bytes, bytearray: write_bytes,
     memoryview: write_bytes, list: write_list, tuple: write_list, dict: write_dict, Object: write_object, set: write_set, frozenset: write_set,
-    datetime.datetime: write_datetime, datetime.date: write_date, BaseException: write_exception, re.Pattern: write_pattern,
+    datetime.datetime: write_datetime, datetime.date: write_date, BaseException: write_exception, re.Pattern: write_pattern, array.array: write_typed,
 })
 
 
@@ -360,232 +375,3 @@ def write(o, result=False):
     for kind, handle in e.capabilities:
         message += pack("<BI", kind, handle)
     return bytes(message)
-
-
-# ---- reading
-
-readers = {}  # tag: function of its content and the decoder
-
-
-class Malformed(ValueError):
-    pass
-
-
-class Decoder:
-    __slots__ = ("data", "at", "objects", "capabilities", "permanent")
-
-    def __init__(self, data, capabilities, permanent):
-        self.data, self.at, self.objects, self.capabilities, self.permanent = data, 0, [], capabilities, permanent
-
-    def head(self):
-        data, at = self.data, self.at
-        first = data[at]
-        info = first & 31
-        self.at = at + 1
-        if info < 24:
-            return first & 0xE0, info, info
-        if info > 27:
-            raise Malformed
-        size = 1 << (info - 24)
-        raw = data[at + 1:at + 1 + size]
-        if len(raw) != size:
-            raise Malformed
-        self.at += size
-        return first & 0xE0, info, int.from_bytes(raw, "big")
-
-    def raw(self, n):
-        data = self.data[self.at:self.at + n]
-        if len(data) != n:
-            raise Malformed
-        self.at += n
-        return data
-
-    def value(self):
-        major, info, n = self.head()
-        if major == 0x60:
-            return self.raw(n).decode()
-        if major == 0:
-            return n
-        if major == 0xA0:
-            return self.fields(n)
-        if major == 0x80:
-            made = []
-            self.objects.append(made)
-            for _ in range(n):
-                made.append(self.value())
-            return made
-        if major == 0xC0:
-            return self.tag(n)
-        if major == 0xE0:
-            return self.simple(info, n)
-        if major == 0x40:
-            data = self.raw(n)
-            self.objects.append(data)
-            return data
-        return -1 - n
-
-    def fields(self, n):
-        made = Object()
-        self.objects.append(made)
-        for _ in range(n):
-            key = self.value()
-            if type(key) is not str:
-                raise Malformed
-            made[key] = self.value()
-        return made
-
-    def simple(self, info, n):
-        if info == 20 or info == 21:
-            return info == 21
-        if info == 22 or info == 23:
-            return None
-        if info == 27:
-            return unpack_from(">d", self.data, self.at - 8)[0]
-        if info == 26:
-            return unpack_from(">f", self.data, self.at - 4)[0]
-        if info == 25:
-            return unpack_from(">e", self.data, self.at - 2)[0]
-        raise Malformed
-
-    def plain(self, expected):
-        major, _, n = self.head()
-        if major != expected:
-            raise Malformed
-        return n
-
-    def tag(self, tag):
-        if tag == 2 or tag == 3:
-            n = int.from_bytes(self.raw(self.plain(0x40)), "big")
-            return n if tag == 2 else -1 - n
-        if tag == SURROGATES:
-            return self.raw(self.plain(0x40)).decode("utf-8", "surrogatepass")
-        if tag == REFERENCE:
-            return self.objects[self.plain(0)]
-        objects = self.objects
-        number = len(objects)
-        objects.append(None)
-        if tag == MAP:
-            made = objects[number] = {}
-            n = self.plain(0xA0)
-            objects.append(None)
-            for _ in range(n):
-                key = hashable(self.value())
-                made[key] = self.value()
-            return made
-        if tag == SET:
-            made = objects[number] = set()
-            n = self.plain(0x80)
-            objects.append(None)
-            for _ in range(n):
-                made.add(hashable(self.value()))
-            return made
-        read = readers.get(tag)
-        if read is None:
-            raise Malformed
-        made = objects[number] = read(self.value(), self)
-        return made
-
-
-def hashable(key):
-    """A key as Python can have it."""
-    if isinstance(key, list):
-        return tuple(map(hashable, key))
-    if isinstance(key, (dict, set, bytearray, array.array)):
-        return repr(key)
-    return key
-
-
-def read_date(content, d):
-    try:
-        return datetime.datetime.fromtimestamp(content / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None  # an invalid Date
-
-
-def read_pattern(content, d):
-    source, flags = content
-    number = 0
-    for letter, flag in (("i", re.I), ("m", re.M), ("s", re.S)):
-        if letter in flags:
-            number |= flag
-    try:
-        return re.compile(source, number)
-    except re.error:
-        return f"/{source}/{flags}"
-
-
-def read_error(content, d):
-    kind, items = content
-    name = items.get("name") or kind
-    error = exception(str(name), str(items.get("message") or ""), str(items.get("stack") or ""))
-    if isinstance(items.get("cause"), BaseException):
-        error.__cause__ = items["cause"]
-    for key, v in items.items():
-        if key not in ("message", "name", "stack", "cause"):
-            try:
-                setattr(error, key, v)
-            except (AttributeError, TypeError):
-                pass  # Python has another use for it
-    return error
-
-
-def read_sparse(content, d):
-    length, items = content
-    if length > len(items) + 10_000:
-        return items
-    made = [None] * length
-    for key, v in items.items():
-        if key.isdigit() and int(key) < length:
-            made[int(key)] = v
-    return made
-
-
-_FORMATS = {69: "H", 70: "I", 71: "Q", 72: "b", 77: "h", 78: "i", 79: "q", 85: "f", 86: "d"}
-
-
-def read_view(tag):
-    size = {84: 2}.get(tag) or (array.array(_FORMATS[tag]).itemsize if tag in _FORMATS else 1)
-
-    def read(content, d):
-        if isinstance(content, list):
-            buffer, offset, length = content
-            data = bytes(buffer[offset:] if length is None else buffer[offset:offset + length * size])
-        else:
-            data = content
-        if tag in _FORMATS:
-            return array.array(_FORMATS[tag], bytes(data[:len(data) // size * size]))
-        if tag == 84:
-            return array.array("f", (unpack_from("<e", data, i)[0] for i in range(0, len(data) - 1, 2)))
-        return data
-    return read
-
-
-readers.update({tag: read_view(tag) for tag in (64, 68, 84, DATA_VIEW, *_FORMATS)})
-readers.update({
-    DATE: read_date, REGEXP: read_pattern, ERROR: read_error, SPARSE: read_sparse,
-    RESIZABLE: lambda content, d: bytearray(content[0]), BOXED: lambda content, d: content, DISPOSABLE: lambda content, d: content[0],
-    DOM_EXCEPTION: lambda content, d: exception(str(content[0]), str(content[1])),
-})
-
-
-def read(data, at, permanent=False):
-    """The value of a message at a place: None if it is absent."""
-    return read_next(data, at, permanent)[0]
-
-
-def read_next(data, at, permanent=False):
-    """The same, and where the rest is."""
-    size, = unpack_from("<I", data, at)
-    at += 4
-    message = bytes(data[at:at + size])
-    at += size
-    count, = unpack_from("<I", data, at)
-    at += 4
-    capabilities = [unpack_from("<BI", data, at + 5 * i) for i in range(count)]
-    at += 5 * count
-    if not message:
-        return None, at
-    try:
-        return Decoder(message, capabilities, permanent).value(), at
-    except (Malformed, IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"the value can't be read: {error}") from None

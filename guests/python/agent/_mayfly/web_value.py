@@ -1,7 +1,8 @@
 """How requests, responses and what they are made of go as values."""
 
-from . import codec, host, net_operations, op, stub, value, worker_loop
+from . import codec, host, net_operations, op, stub, value, value_decoder, worker_loop
 from .net_peer import encode_read
+from .value_decoder import Malformed, buffer, text
 from .web import AbortSignal, Request, Response
 from .web_body import ReadableStream, WritableStream, write_stream
 from .web_form import Blob, File
@@ -68,26 +69,32 @@ def write_readable(e, o, depth):
 
 
 def read_pairs(items):
-    return make_headers([(str(items[i]).lower(), str(items[i + 1])) for i in range(0, len(items) - 1, 2)])
+    return make_headers([(text(items[i]).lower(), text(items[i + 1])) for i in range(0, len(items) - 1, 2)])
+
+
+def checked_body(body):
+    if body is not None and not isinstance(body, (bytes, ReadableStream)):
+        raise Malformed("a body is neither bytes nor a stream")
+    return body
 
 
 def read_file(content, d):
-    return File([content[1]], str(content[2]), str(content[0]), content[3] or 0)
+    return File([buffer(content[1])], text(content[2]), text(content[0]), content[3] or 0)
 
 
 def read_request(content, d):
     method, url, headers, body, more = content
     made = Request.__new__(Request)
-    made.method, made.url, made.headers, made._content = str(method), str(url), read_pairs(headers), body
-    made.redirect, made._cf, made._signal = more.get("redirect") or "follow", more.get("cf"), None
+    made.method, made.url, made.headers, made._content = text(method), text(url), read_pairs(headers), checked_body(body)
+    made.redirect, made._cf, made._signal = text(more.get("redirect")) or "follow", more.get("cf"), None
     return made
 
 
 def read_response(content, d):
-    status, text, headers, body, more = content
+    status, reason, headers, body, more = content
     made = Response.__new__(Response)
-    made.status, made.status_text, made.headers, made._content = int(status), str(text), read_pairs(headers), body
-    made.url = str(more.get("url") or "")
+    made.status, made.status_text, made.headers, made._content = int(status), text(reason), read_pairs(headers), checked_body(body)
+    made.url = text(more.get("url"))
     return made
 
 
@@ -105,7 +112,11 @@ def read_signal(content, d):
             if r.u8():
                 return
             data = r.bytes()
-            signal.abort(value.read(len(data).to_bytes(4, "little") + data + bytes(4), 0))
+            try:
+                reason = value_decoder.read(len(data).to_bytes(4, "little") + data + bytes(4), 0)
+            except TypeError:
+                reason = None  # who aborts may write anything
+            signal.abort(reason)
 
         net_operations.start(op.BODY_READ, encode_read(handle), read)
     return signal
@@ -115,8 +126,8 @@ value.writers.update({
     Blob: write_blob, File: write_file, Headers: write_headers, Request: write_request, Response: write_response,
     ReadableStream: write_readable, "stream": write_readable,
 })
-value.readers.update({
-    BLOB: lambda content, d: Blob([content[1]], str(content[0])), FILE: read_file, HEADERS: lambda content, d: read_pairs(content),
+value_decoder.readers.update({
+    BLOB: lambda content, d: Blob([buffer(content[1])], text(content[0])), FILE: read_file, HEADERS: lambda content, d: read_pairs(content),
     REQUEST: read_request, RESPONSE: read_response, stub.SIGNAL: read_signal,
     stub.READABLE: lambda content, d: ReadableStream(stub.capability(content, d)[1]),
     stub.WRITABLE: lambda content, d: WritableStream(stub.capability(content, d)[1]),

@@ -19,7 +19,7 @@ from asyncio import tasks
 from struct import Struct
 from types import ModuleType
 
-from . import codec, errors, host, loop, net_operations, op, stdio, stub, value, web, worker_loader, worker_loop
+from . import codec, errors, host, loop, net_operations, op, stdio, stub, value, value_decoder, web, worker_loader, worker_loop
 from . import web_value  # has what is of the web go as values
 from .worker_loop import current
 
@@ -364,7 +364,7 @@ class Context:
     def props(self):
         event = self._event
         if type(event.props) is tuple:
-            event.props = value.read(*event.props)
+            event.props = value_decoder.read(*event.props)
         return value.Object() if event.props is None else event.props
 
     @property
