@@ -25,16 +25,8 @@
  *     hold(handle)                        the host has a Response's body
  *   })
  *
- * bytes are Uint8Arrays. Hooks are called without a receiver. What fetch() needs:
- *
- *   native.fetchMessage(request) → [message, stream, signal]
- *       the message of the operation "fetch", a Uint8Array; the body's
- *       ReadableStream if the message says that it streams, to be sent by
- *       body_write, else undefined; the AbortSignal to obey, or undefined. The
- *       request's body is used by this. A body that is disturbed or locked is a
- *       TypeError.
- *   native.fetchResponse(answer) → Response of the operation's answer, a Uint8Array
- *       or an ArrayBuffer, which is copied; headers are decoded when asked for
+ * bytes are Uint8Arrays. Hooks are called without a receiver. What fetch() needs
+ * is in fetch.h.
  */
 #ifndef BODY_H
 #define BODY_H

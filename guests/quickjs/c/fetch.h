@@ -2,6 +2,14 @@
  * The two ends of the operation "fetch": its message from a Request, a Response
  * from its answer. host/op/ops.json describes both.
  *
+ *   native.fetchMessage(request) → [message, stream, signal]
+ *       the message of the operation "fetch", a Uint8Array; the body's
+ *       ReadableStream if the message says that it streams, to be sent by
+ *       body_write, else undefined; the AbortSignal to obey, or undefined. The
+ *       request's body is used by this. A body that is disturbed or locked is a
+ *       TypeError.
+ *   native.fetchResponse(answer) → Response of the operation's answer, a Uint8Array
+ *       or an ArrayBuffer, which is copied; headers are decoded when asked for
  *   native.fetchPlain(op, stub, request) → a promise of its Response; undefined for
  *       a request that needs more than one message: one with a stream, a signal or
  *       an integrity, one that asks for a WebSocket, one of data: or blob:. A stub,
