@@ -260,16 +260,16 @@ func (c *creation) fileSystem() api.Plugin {
 				}
 				return r, nil
 			case strings.HasPrefix(a.Path, ".") || strings.HasPrefix(a.Path, "/") || strings.HasPrefix(a.Path, "#") || slices.Contains(nodeModules, a.Path):
-				return api.OnResolveResult{}, fmt.Errorf("Could not resolve %q", a.Path)
+				return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf("Could not resolve %q", a.Path)}}}, nil
 			case strings.Contains(a.Path, "://"):
-				return api.OnResolveResult{}, fmt.Errorf("Could not resolve %q: modules are not loaded over the network", a.Path)
+				return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf("Could not resolve %q: modules are not loaded over the network", a.Path)}}}, nil
 			}
 			return api.OnResolveResult{Path: a.Path, External: true, Warnings: []api.Message{{Text: fmt.Sprintf("There is no package %q: the import stays, and needs a module of that name", a.Path)}}}, nil
 		})
 		b.OnLoad(api.OnLoadOptions{Filter: `.*`, Namespace: fileNamespace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 			text, err := c.files.read(a.Path)
 			if errors.Is(err, fs.ErrNotExist) {
-				err = fmt.Errorf("File not found: %s", a.Path)
+				return api.OnLoadResult{Errors: []api.Message{{Text: "File not found: " + a.Path}}}, nil
 			}
 			if err != nil {
 				return api.OnLoadResult{}, err

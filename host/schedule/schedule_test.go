@@ -125,13 +125,12 @@ func FuzzParse(f *testing.F) {
 
 // A stage is a clock that jumps, and what is fired at its times.
 type stage struct {
-	mu     sync.Mutex
-	now    time.Time
-	jumps  []time.Duration
-	fired  []string
-	claims map[int64]bool
-	last   int64
-	over   chan struct{}
+	mu    sync.Mutex
+	now   time.Time
+	jumps []time.Duration
+	fired []string
+	last  int64
+	over  chan struct{}
 }
 
 func (s *stage) config() Config {

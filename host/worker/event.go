@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"mayfly/host/fetch"
@@ -57,7 +56,6 @@ type event struct {
 	spent      int           // subrequests besides those of the network
 	charged    time.Duration // processor time that the host used
 
-	mu      sync.Mutex
 	network *fetch.Session
 }
 

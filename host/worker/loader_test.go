@@ -73,8 +73,10 @@ func TestWorkerIsMadeWhenAsked(t *testing.T) {
 		t.Error("the code was given twice")
 	}
 	w := <-ready
-	if w != <-ready || w != <-ready {
-		t.Error("there are two workers")
+	for range 2 {
+		if w != <-ready {
+			t.Error("there are two workers")
+		}
 	}
 	if w.def.Name != "parent:a" || w.def.Parent != "parent" || w.def.ID != "a" || w.def.Tenant != "t-parent" || w.def.Depth != 3 || !w.def.Blocked || w.def.Env == nil {
 		t.Errorf("%+v", w.def)

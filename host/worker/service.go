@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"mayfly/host/bundle"
@@ -60,8 +59,7 @@ type Service struct {
 	resting *list.List // of *instance that may hold a slot, the one used last at the front
 	places  map[*instance]*list.Element
 
-	instances atomic.Int64
-	codes     codes
+	codes codes
 }
 
 // New makes a service.

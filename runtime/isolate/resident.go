@@ -70,7 +70,6 @@ type Resident struct {
 	running  bool                            // a goroutine is there, or about to be
 	closing  *ended                          // it ends as soon as no turn runs
 	over     bool
-	report   Report
 	state    *State // what it left when it was parked
 	admitted bool   // the scheduler counts it
 	events   map[uint32]*account

@@ -114,7 +114,6 @@ export const exportMembers = (kind, isPrivate, material) => new Reader(exportKey
 export const publicOf = (kind, material) => call(CRYPTO_KEY, new Writer(256).u8(3).u8(kind).bytes(material).done());
 
 export const octetsOf = (k) => importMembers(OCTETS, [["k", k]]).material;
-export const textOf = (octets) => exportMembers(OCTETS, false, octets)[0][1];
 
 export function generate(kind, bits, exponent) {
   const r = new Reader(call(CRYPTO_GENERATE, new Writer(32).u8(kind).u32(bits).bytes(exponent).done()));

@@ -10,12 +10,10 @@
 //   written by definition (literals), not by assignment to missing keys;
 // - promises are made with newPromise and followed with promiseThen.
 
-const { bind, call, apply } = Function.prototype;
+const { bind, call } = Function.prototype;
 
 // uncurryThis(method) is the function (self, ...args) of a method.
 export const uncurryThis = bind.bind(call);
-// applyBind(method) is the function (self, argsArray) of a method.
-export const applyBind = bind.bind(apply);
 
 // getter(prototype, name) is the function (self) of an accessor.
 export const getter = (proto, name) => uncurryThis(Reflect.getOwnPropertyDescriptor(proto, name).get);
@@ -32,8 +30,6 @@ export const {
   getPrototypeOf: ObjectGetPrototypeOf, setPrototypeOf: ObjectSetPrototypeOf,
   is: ObjectIs, keys: ObjectKeys, hasOwn: ObjectHasOwn,
 } = Object;
-export const ObjectPrototypeToString = uncurryThis(Object.prototype.toString);
-export const ObjectPrototypePropertyIsEnumerable = uncurryThis(Object.prototype.propertyIsEnumerable);
 
 export const ArrayIsArray = Array.isArray;
 export const ArrayPrototypePush = uncurryThis(Array.prototype.push);
@@ -44,7 +40,6 @@ export const ArrayPrototypeShift = uncurryThis(Array.prototype.shift);
 
 export const ErrorCaptureStackTrace = Error.captureStackTrace;
 export const FunctionPrototypeCall = uncurryThis(call);
-export const FunctionPrototypeToString = uncurryThis(Function.prototype.toString);
 export const JSONStringify = JSON.stringify;
 export const JSONParse = JSON.parse;
 
@@ -95,8 +90,6 @@ export const TypedArrayPrototypeGetTag = getter(TypedArrayPrototype, Symbol.toSt
 export const DataViewPrototypeGetBuffer = getter(DataView.prototype, "buffer");
 export const DataViewPrototypeGetByteLength = getter(DataView.prototype, "byteLength");
 export const DataViewPrototypeGetByteOffset = getter(DataView.prototype, "byteOffset");
-export const DataViewPrototypeGetFloat64 = uncurryThis(DataView.prototype.getFloat64);
-export const DataViewPrototypeSetFloat64 = uncurryThis(DataView.prototype.setFloat64);
 export const ArrayBufferPrototypeGetByteLength = getter(ArrayBuffer.prototype, "byteLength");
 export const ArrayBufferIsView = ArrayBuffer.isView;
 export const DatePrototypeGetTime = uncurryThis(Date.prototype.getTime);
@@ -104,7 +97,6 @@ export const DatePrototypeToUTCString = uncurryThis(Date.prototype.toUTCString);
 export const { now: DateNow, parse: DateParse } = Date;
 
 export const SymbolIterator = Symbol.iterator;
-export const SymbolAsyncIterator = Symbol.asyncIterator;
 export const SymbolToStringTag = Symbol.toStringTag;
 
 const IntrinsicPromise = Promise;

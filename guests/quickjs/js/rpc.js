@@ -5,11 +5,9 @@ import { Fetcher, RpcPromise, RpcProperty, RpcStub, newLoopback, newService, new
 import { RpcTarget } from "mayfly:rpc-target";
 import { decodeValue, encodeValue, sending } from "mayfly:rpc-value";
 
-// makeStub makes a stub of a handle of the host that lasts as long as the
-// instance: an entrypoint's, which has fetch.
-export const makeStub = (handle) => newService(remoteLink(handle, true));
-
-// makeLoopback makes one that can be called: make(options) is its answer.
+// makeLoopback makes a stub of a handle of the host that lasts as long as the
+// instance: an entrypoint's, which has fetch. It can be called: make(options) is
+// its answer.
 export const makeLoopback = (handle, make) => newLoopback(remoteLink(handle, true), make);
 
 // lentStub makes a stub of the event of a handle, which ends with its last use.

@@ -50,15 +50,13 @@ export function isReadableStream(value) {
 const getReader = uncurryThis(ReadableStream.prototype.getReader);
 const readerOf = library.ReadableStreamDefaultReader.prototype;
 const read = uncurryThis(readerOf.read);
-const releaseLock = uncurryThis(readerOf.releaseLock);
 const cancelReader = uncurryThis(readerOf.cancel);
 const getLocked = uncurryThis(Reflect.getOwnPropertyDescriptor(ReadableStream.prototype, "locked").get);
-const cancelStream = uncurryThis(ReadableStream.prototype.cancel);
 const tee = uncurryThis(ReadableStream.prototype.tee);
 const enqueue = uncurryThis(library.ReadableByteStreamController.prototype.enqueue);
 const close = uncurryThis(library.ReadableByteStreamController.prototype.close);
 const fail = uncurryThis(library.ReadableByteStreamController.prototype.error);
-export { getReader, read, releaseLock, cancelReader, getLocked, cancelStream, tee };
+export { getReader, read, cancelReader, getLocked, tee };
 
 // The same of the other kind of streams.
 const writableOfLibrary = library.WritableStream.prototype;
@@ -127,7 +125,7 @@ export function readAll(stream) {
   return readToEnd(reader);
 }
 
-export function readToEnd(reader) {
+function readToEnd(reader) {
   return newPromise((resolve, reject) => {
     const chunks = [];
     let length = 0;
