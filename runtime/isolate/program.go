@@ -235,6 +235,21 @@ func (p *Program) keep(s *slot) (*State, error) {
 	return newState(p, delta), nil
 }
 
+// keepReset is keep and then reset, for less than both. With an error and no state
+// the slot is as before; with one it has to be closed.
+func (p *Program) keepReset(s *slot) (*State, int64, error) {
+	globals, err := p.readGlobals(s.instance)
+	if err != nil {
+		return nil, 0, err
+	}
+	delta, changed, err := s.memory.CaptureReset(globals)
+	if delta == nil {
+		return nil, 0, err
+	}
+	s.resetGlobals()
+	return newState(p, delta), changed, err
+}
+
 // fits says if slots of the program can start from a delta.
 func (p *Program) fits(d *snapshot.Delta) error {
 	if err := d.Fits(p.image); err != nil {

@@ -194,15 +194,15 @@ func (x *Resident) Park(ctx context.Context) error {
 		if busy {
 			return nil // it would have to come back at once
 		}
-		state, err := x.residence.Program.keep(x.iso.slot)
-		if err != nil {
+		state, changed, err := x.residence.Program.keepReset(x.iso.slot)
+		if state == nil {
 			return err
 		}
 		x.iso.mu.Lock()
 		old := x.state
 		x.state = state
 		x.iso.mu.Unlock()
-		x.giveSlot(p, false)
+		x.putSlot(p, err != nil, func(*slot) (int64, error) { return changed, nil })
 		if old != nil {
 			return old.Close()
 		}
@@ -470,7 +470,11 @@ func (x *Resident) takeSlot() error {
 }
 
 // giveSlot puts the slot back, clean, or discards it.
-func (x *Resident) giveSlot(p *processor, broken bool) {
+func (x *Resident) giveSlot(p *processor, broken bool) { x.putSlot(p, broken, (*slot).reset) }
+
+// putSlot is giveSlot with what makes the slot clean and says how many bytes had
+// changed.
+func (x *Resident) putSlot(p *processor, broken bool, clean func(*slot) (int64, error)) {
 	iso := x.iso
 	s := iso.slot
 	if s == nil {
@@ -489,7 +493,7 @@ func (x *Resident) giveSlot(p *processor, broken bool) {
 		s.close()
 		return
 	}
-	n, err := s.reset()
+	n, err := clean(s)
 	iso.usage.Memory = max(iso.usage.Memory, n)
 	if err != nil {
 		s.close()

@@ -63,10 +63,14 @@ func (p *processor) give(program *Program, s *slot) {
 // many bytes had changed.
 func (s *slot) reset() (int64, error) {
 	n, err := s.memory.Reset()
+	s.resetGlobals()
+	return n, err
+}
+
+func (s *slot) resetGlobals() {
 	for i, g := range s.globals {
 		g.Set(s.values[i])
 	}
-	return n, err
 }
 
 // resume brings a clean slot to the state that a delta was captured of.

@@ -17,17 +17,27 @@ type capture struct {
 	shared  []extent // pages that are as in a segment still
 	patches []byte
 	patched int64
+
+	remember bool  // found and differ are wanted
+	found    []run // pages that may have changed
+	differ   []run // those that have
 }
 
 // take looks at pages that may have changed.
 func (c *capture) take(r run) {
 	image, memory := c.memory.image, c.memory.memory
 	inside := uint32(image.Len() / PageSize)
+	if c.remember {
+		c.found = append(c.found, r)
+	}
 	for p := r.start; p < r.end(); p++ {
 		at := int64(p) * PageSize
 		page := memory[at : at+PageSize]
 		if image.samePage(page, at) {
 			continue
+		}
+		if c.remember {
+			c.differ = appendRun(c.differ, p, 1)
 		}
 		if p < inside {
 			var ok bool

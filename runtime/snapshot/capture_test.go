@@ -308,3 +308,57 @@ func FuzzPatch(f *testing.F) {
 		}
 	})
 }
+
+// TestCaptureReset has lives kept in one go, among others that are only reset or
+// that go on from what was kept.
+func TestCaptureReset(t *testing.T) {
+	each(t, func(t *testing.T, k kind) {
+		m := newTestMemory(t, testImage(t), k)
+		r := rand.New(rand.NewPCG(5, 6))
+		for range k.share(60) {
+			for range r.IntN(30) {
+				at, n := r.IntN(len(m.Bytes())), 1+r.IntN(3*PageSize)
+				if r.IntN(20) == 0 {
+					n = 300 * PageSize
+				}
+				for i := range m.Bytes()[at:min(at+n, len(m.Bytes()))] {
+					m.Bytes()[at+i] ^= byte(1 + r.IntN(2))
+				}
+			}
+			if r.IntN(3) == 0 {
+				if _, err := m.Reset(); err != nil {
+					t.Fatal(err)
+				}
+				requirePristine(t, m)
+				continue
+			}
+			want := slices.Clone(m.Bytes())
+			delta, n, err := m.CaptureReset(nil)
+			if err != nil || n < delta.Len() {
+				t.Fatalf("CaptureReset() = %d, %v; the delta has %d", n, err, delta.Len())
+			}
+			requirePristine(t, m)
+			if err := m.Apply(delta); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(m.Bytes(), want) {
+				t.Fatal("memory differs after Apply")
+			}
+			if r.IntN(2) == 0 {
+				again, n, err := m.CaptureReset(nil)
+				if err != nil || n != delta.Len() || again.Len() != n {
+					t.Fatalf("CaptureReset() after Apply = %d, %v; the deltas have %d and %d", n, err, delta.Len(), again.Len())
+				}
+				if err := again.Close(); err != nil {
+					t.Error(err)
+				}
+			} else if _, err := m.Reset(); err != nil {
+				t.Fatal(err)
+			}
+			requirePristine(t, m)
+			if err := delta.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

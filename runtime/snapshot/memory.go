@@ -93,6 +93,13 @@ type overlayer interface {
 	lift() error
 }
 
+// A seer is a slot that can put back what visit has told already.
+type seer interface {
+	// resetSeen is reset right after a visit, which told of the runs found; the
+	// pages of differ are those of them that differ from the image.
+	resetSeen(found, differ []run) (int64, error)
+}
+
 // NewMemory makes a memory of size bytes, a multiple of engine.PageSize and
 // not less than the image, that holds the image. The image may be closed
 // before the memory is.
@@ -197,12 +204,34 @@ func (m *Memory) Resident() int64 {
 // ErrStray if the guest stored beyond the declared memory: such a guest relies
 // on what no engine promises, and can't be kept.
 func (m *Memory) Capture(globals []Global) (*Delta, error) {
+	return m.capture(&capture{memory: m}, globals)
+}
+
+// CaptureReset is Capture, and Reset with what that has found out. After an error
+// without a delta the memory is as before, with one it must be closed.
+//
+// # Errors
+//
+// Those of Capture and of Reset.
+func (m *Memory) CaptureReset(globals []Global) (d *Delta, changedBytes int64, err error) {
+	c := capture{memory: m, remember: true}
+	if d, err = m.capture(&c, globals); err != nil {
+		return nil, 0, err
+	}
+	if s, ok := m.slot.(seer); ok && len(m.mapped) == 0 {
+		changedBytes, err = s.resetSeen(c.found, c.differ)
+		return d, changedBytes, fail("reset", err)
+	}
+	changedBytes, err = m.Reset()
+	return d, changedBytes, err
+}
+
+func (m *Memory) capture(c *capture, globals []Global) (*Delta, error) {
 	const op = "capture"
 	if m.closed {
 		return nil, fail(op, ErrClosed)
 	}
 	m.image.captured.Store(true)
-	c := capture{memory: m}
 	var touched []run
 	limit := uint32(len(m.memory) / PageSize)
 	err := m.slot.visit(func(r run) error {

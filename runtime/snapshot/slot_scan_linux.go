@@ -58,94 +58,137 @@ func (s *scanSlot) changed() (int64, error) { return s.walk(false) }
 
 func (s *scanSlot) reset() (int64, error) { return s.walk(true) }
 
-// walk counts the pages changed in this life, and puts them back if restore is
+// walk counts the pages changed in this life, and puts them back if restoring is
 // set.
 func (s *scanSlot) walk(restoring bool) (int64, error) {
-	var changed, present, unchanged, keeping int64
-	kept := s.kept
+	w := walker{scanSlot: s, restoring: restoring, before: s.kept}
 	s.spare = s.spare[:0]
 	for from := int64(0); from < int64(len(s.all)); {
 		found, next, err := s.scan(from)
 		if err != nil {
-			return changed * PageSize, err
+			return w.changed * PageSize, err
 		}
 		for i := range found {
-			r := s.run(&found[i])
-			n := int64(r.count)
-			present += n
-			giveBack := n >= largeRun || keeping+n > keepPages || r.end() > s.declared
-			for p := r.start; p < r.end(); {
-				for len(kept) > 0 && kept[0].end() <= p {
-					kept = kept[1:]
-				}
-				if len(kept) > 0 && kept[0].start <= p {
-					if s.same(p) {
-						unchanged++
-					} else {
-						changed++
-						if restoring && !giveBack {
-							s.restore(p, 1)
-						}
-					}
-					p++
-					continue
-				}
-				stop := r.end()
-				if len(kept) > 0 {
-					stop = min(stop, kept[0].start)
-				}
-				changed += int64(stop - p)
-				if restoring && !giveBack {
-					s.restore(p, stop-p)
-				}
-				p = stop
+			if err := w.take(s.run(&found[i])); err != nil {
+				return w.changed * PageSize, err
 			}
-			if !restoring {
-				continue
-			}
-			if giveBack {
-				if err := s.discard(r.bytes()); err != nil {
-					return changed * PageSize, err
-				}
-				continue
-			}
-			keeping += n
-			s.spare = appendRun(s.spare, r.start, r.count)
 		}
 		from = next
 	}
-	if !restoring {
-		s.held = present * PageSize
-		return changed * PageSize, nil
+	return w.end()
+}
+
+// resetSeen implements seer.
+func (s *scanSlot) resetSeen(found, differ []run) (int64, error) {
+	w := walker{scanSlot: s, restoring: true, before: s.kept, seen: true, differ: differ}
+	s.spare = s.spare[:0]
+	for _, r := range found {
+		if err := w.take(r); err != nil {
+			return w.changed * PageSize, err
+		}
+	}
+	return w.end()
+}
+
+// A walker goes over what a life may have changed, in order.
+type walker struct {
+	*scanSlot
+	restoring bool
+	before    []run // kept by the life before, from where the walk is
+	seen      bool  // which pages differ is known: those of differ
+	differ    []run
+
+	changed, present, unchanged, keeping int64 // pages
+}
+
+// differs says whether a page that was kept has changed.
+func (w *walker) differs(page uint32) bool {
+	if !w.seen {
+		return !w.same(page)
+	}
+	for len(w.differ) > 0 && w.differ[0].end() <= page {
+		w.differ = w.differ[1:]
+	}
+	return len(w.differ) > 0 && w.differ[0].start <= page
+}
+
+func (w *walker) take(r run) error {
+	n := int64(r.count)
+	w.present += n
+	giveBack := n >= largeRun || w.keeping+n > keepPages || r.end() > w.declared
+	for p := r.start; p < r.end(); {
+		for len(w.before) > 0 && w.before[0].end() <= p {
+			w.before = w.before[1:]
+		}
+		if len(w.before) > 0 && w.before[0].start <= p {
+			if w.differs(p) {
+				w.changed++
+				if w.restoring && !giveBack {
+					w.restore(p, 1)
+				}
+			} else {
+				w.unchanged++
+			}
+			p++
+			continue
+		}
+		stop := r.end()
+		if len(w.before) > 0 {
+			stop = min(stop, w.before[0].start)
+		}
+		w.changed += int64(stop - p)
+		if w.restoring && !giveBack {
+			w.restore(p, stop-p)
+		}
+		p = stop
+	}
+	switch {
+	case !w.restoring:
+	case giveBack:
+		return w.discard(r.bytes())
+	default:
+		w.keeping += n
+		w.spare = appendRun(w.spare, r.start, r.count)
+	}
+	return nil
+}
+
+// end is the number of bytes that were changed. Where they were put back it is
+// settled what stays resident.
+func (w *walker) end() (int64, error) {
+	s := w.scanSlot
+	if !w.restoring {
+		s.held = w.present * PageSize
+		return w.changed * PageSize, nil
 	}
 	s.kept, s.spare = s.spare, s.kept
-	if unchanged*2 <= keeping {
+	if w.unchanged*2 <= w.keeping {
 		s.idle = 0
 	} else if s.idle++; s.idle >= idleLives<<s.patience {
 		// A page may be stored to in every life and yet be the same in the
 		// end. If giving back brought as many pages again, it isn't worth it.
-		if s.given > 0 && keeping*4 >= s.given*3 {
+		if s.given > 0 && w.keeping*4 >= s.given*3 {
 			s.patience = min(s.patience+2, mostPatience)
 		} else {
 			s.patience = 0
 		}
-		s.given = keeping
-		s.idle, keeping = 0, 0
+		s.given = w.keeping
+		s.idle, w.keeping = 0, 0
 		for _, r := range s.kept { // but no page of the image that was only loaded
 			if err := s.discard(r.bytes()); err != nil {
-				return changed * PageSize, err
+				return w.changed * PageSize, err
 			}
 		}
 		s.kept = s.kept[:0]
 	}
-	s.held = keeping * PageSize
+	s.held = w.keeping * PageSize
 	if s.adaptive {
 		if s.lives++; s.lives >= adaptLife {
 			s.lives = 0
-			return changed * PageSize, s.adapt()
+			return w.changed * PageSize, s.adapt()
 		}
 	}
-	return changed * PageSize, nil
+	return w.changed * PageSize, nil
 }
 
 const (
