@@ -30,6 +30,7 @@ func init() {
 	scenarios = map[string]scenario{
 		"slow-bytes":   slowBytes,
 		"half-open":    halfOpen,
+		"http2-flood":  http2Flood,
 		"disconnect":   disconnect,
 		"neighbours":   neighbours,
 		"storm":        storm,

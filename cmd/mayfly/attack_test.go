@@ -220,7 +220,8 @@ func (a *arena) recorded(s *attackServer, key, id string) (r *answer, err error)
 func (a *arena) variables(s *attackServer) map[string]string {
 	v := a.targets.variables()
 	v["LONG"] = strings.Repeat("X-A: b\r\n", 20_000) // header fields
-	v["FF"] = "\xff"                                 // not UTF-8
+	v["CHUNKS"] = strings.Repeat("1;"+strings.Repeat("e", 1000)+"\r\nx\r\n", 1000)
+	v["FF"] = "\xff" // not UTF-8
 	for n, x := range s.variables() {
 		v[n] = x
 	}
