@@ -34,6 +34,7 @@ func init() {
 		"disconnect":   disconnect,
 		"neighbours":   neighbours,
 		"storm":        storm,
+		"worker-storm": workerStorm,
 		"clones":       clones,
 		"residue":      residue,
 		"unread":       unread,

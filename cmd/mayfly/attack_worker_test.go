@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,5 +89,64 @@ func killDeploys(t *testing.T, _ *arena, _ *attackServer, c *attackCase) {
 		s.kill()
 		<-deployed
 		next++ // that one may be there, too
+	}
+}
+
+// workerStorm deploys a worker and sends more requests to it at once than are
+// admitted, none before: each is answered with what it asked for, or told that
+// there is too much to do. What is the same for all of them is done once: the
+// processor time of them together is bounded.
+func workerStorm(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
+	worker := strings.TrimSuffix(c.name, ".toml")
+	deploy := marshal(map[string]any{
+		"main_module": "index.js", "compatibility_date": "2026-01-31",
+		"bindings": map[string]any{"LOADER": map[string]string{"type": "worker_loader"}},
+		"modules":  map[string]any{"index.js": map[string]string{"js": c.Parameters["program"]}},
+	})
+	if r, err := s.send("PUT", "/v1/workers/"+worker, jsonHeader, deploy); err != nil || r.status != http.StatusOK && r.status != http.StatusCreated {
+		t.Fatalf("the deploy: %v %+v", err, r)
+	}
+	before := s.processorTime(t)
+	var mu sync.Mutex
+	count := map[int]int{}
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range c.number(t, "requests") {
+		wg.Go(func() {
+			<-start
+			r, err := s.send("GET", fmt.Sprintf("/w/%s/%d", worker, i), nil, nil)
+			if err != nil {
+				t.Errorf("request %d: %v", i, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			count[r.status]++
+			switch r.status {
+			case http.StatusOK:
+				if want := strings.ReplaceAll(c.Parameters["answer"], "@N@", fmt.Sprint(i)); string(r.body) != want && !(c.Parameters["refusal"] != "" && matches(c.Parameters["refusal"], string(r.body))) {
+					t.Errorf("request %d: %s, want %q", i, short(string(r.body)), want)
+				}
+			case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+				if seconds, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || seconds < 1 {
+					t.Errorf("status %d with Retry-After %q: %s", r.status, r.header.Get("Retry-After"), short(string(r.body)))
+				}
+			default:
+				t.Errorf("status %d: %s", r.status, short(string(r.body)))
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	used := s.processorTime(t) - before
+	t.Logf("answers by status: %v, in %v of processor time", count, used)
+	if count[http.StatusOK] == 0 {
+		t.Errorf("answers by status: %v", count)
+	}
+	if most := time.Duration(c.number(t, "cpu_ms")) * time.Millisecond; used > most {
+		t.Errorf("it took %v of processor time, at most %v was expected", used, most)
+	}
+	if r, err := s.send("GET", "/w/"+worker+"/7", nil, nil); err != nil || r.status != http.StatusOK || string(r.body) != strings.ReplaceAll(c.Parameters["answer"], "@N@", "7") {
+		t.Errorf("afterwards: %v %+v", err, r)
 	}
 }
