@@ -113,11 +113,41 @@ static void writer_cstring(Writer *w, const char *s)
     writer_bytes(w, s, strlen(s));
 }
 
+/* How many bytes from p on are ASCII. */
+static size_t ascii_prefix(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t word;
+        memcpy(&word, p + i, 8);
+        if (word & 0x8080808080808080u)
+            break;
+    }
+    while (i < n && p[i] < 0x80)
+        i++;
+    return i;
+}
+
+/* JS_ToCStringLen, which looks at one byte after the other to find that a string
+ * is ASCII: most are, some are long. To be freed by JS_FreeCString. */
+static const char *utf8_of(JSContext *ctx, size_t *n, JSValueConst v)
+{
+    if (JS_VALUE_GET_TAG(v) == JS_TAG_STRING) {
+        JSString *s = JS_VALUE_GET_STRING(v);
+        if (!s->is_wide_char && s->kind == JS_STRING_KIND_NORMAL && ascii_prefix(str8(s), s->len) == s->len) {
+            *n = s->len;
+            js_dup(v);
+            return (const char *)str8(s);
+        }
+    }
+    return JS_ToCStringLen(ctx, n, v);
+}
+
 /* The string that a value converts to. -1 with an exception pending. */
 static int writer_value(Writer *w, JSContext *ctx, JSValueConst v)
 {
     size_t n;
-    const char *s = JS_ToCStringLen(ctx, &n, v);
+    const char *s = utf8_of(ctx, &n, v);
     if (!s)
         return -1;
     writer_bytes(w, s, n);
@@ -245,7 +275,7 @@ static int get_payload(JSContext *ctx, Payload *p, JSValueConst v)
         }
         return 0;
     }
-    p->cstring = JS_ToCStringLen(ctx, &p->length, v);
+    p->cstring = utf8_of(ctx, &p->length, v);
     if (!p->cstring)
         return -1;
     p->bytes = (const uint8_t *)p->cstring;

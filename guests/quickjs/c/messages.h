@@ -157,7 +157,7 @@ static JSValue message_bytes(JSContext *ctx, JSValueConst this_val, int argc, JS
 static int message_write_string(JSContext *ctx, JSValueConst writer, JSValueConst v)
 {
     size_t n;
-    const char *s = JS_ToCStringLen(ctx, &n, v);
+    const char *s = utf8_of(ctx, &n, v);
     if (!s)
         return -1;
     uint8_t *at = n > INT32_MAX - 4 ? NULL : message_room(ctx, writer, n + 4);

@@ -57,20 +57,6 @@ static int32_t utf8_scalar(const uint8_t *p, const uint8_t *end, uint32_t *taken
     return c;
 }
 
-static size_t ascii_prefix(const uint8_t *p, size_t n)
-{
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t word;
-        memcpy(&word, p + i, 8);
-        if (word & 0x8080808080808080u)
-            break;
-    }
-    while (i < n && p[i] < 0x80)
-        i++;
-    return i;
-}
-
 /* True where the bytes are well-formed UTF-8. */
 static bool utf8_valid(const uint8_t *p, size_t n)
 {

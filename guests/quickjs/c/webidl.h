@@ -135,7 +135,7 @@ static const char *idl_utf8(JSContext *ctx, size_t *n, JSValueConst v)
     if (JS_IsException(s))
         return NULL;
     bool wide = string_of(s)->is_wide_char;
-    char *utf8 = (char *)JS_ToCStringLen(ctx, n, s);
+    char *utf8 = (char *)utf8_of(ctx, n, s);
     JS_FreeValue(ctx, s);
     if (!utf8 || !wide)
         return utf8;
