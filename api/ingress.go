@@ -73,13 +73,18 @@ func (s *Server) serveWorker(w http.ResponseWriter, r *http.Request) bool {
 	if named {
 		h.Set("Content-Security-Policy", sandboxed)
 	}
-	status := s.forward(w, r, target, path, named)
+	prefix := ""
+	if named {
+		prefix = strings.TrimSuffix(r.URL.EscapedPath(), path)
+	}
+	status := s.forward(w, r, target, path, prefix)
 	s.metrics.answered(status)
 	return true
 }
 
-// forward has a worker answer, and says with which status.
-func (s *Server) forward(w http.ResponseWriter, r *http.Request, target rpc.Target, path string, named bool) int {
+// forward has a worker answer, and says with which status. A prefix is what the
+// worker's paths have before them here.
+func (s *Server) forward(w http.ResponseWriter, r *http.Request, target rpc.Target, path, prefix string) int {
 	// A body and its answer may take as long as they do.
 	if err := http.NewResponseController(w).SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		panic(http.ErrAbortHandler)
@@ -98,8 +103,12 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, target rpc.Targ
 	}
 	h := w.Header()
 	for _, p := range response.Header {
-		if named && strings.EqualFold(p.Name, "Content-Security-Policy") {
+		if prefix != "" && strings.EqualFold(p.Name, "Content-Security-Policy") {
 			h.Add("Content-Security-Policy", p.Value) // both hold
+			continue
+		}
+		if prefix != "" && strings.EqualFold(p.Name, "Location") && strings.HasPrefix(p.Value, "/") && !strings.HasPrefix(p.Value, "//") {
+			h.Set("Location", prefix+latin1(p.Value)) // the worker knows of no prefix
 			continue
 		}
 		switch strings.ToLower(p.Name) {

@@ -26,6 +26,7 @@ type Workers interface {
 	List(ctx context.Context, tenant, after string, limit int) ([]deployment.Info, error)
 	Delete(ctx context.Context, tenant, name string) error
 	Versions(ctx context.Context, tenant, name string) ([]deployment.Version, error)
+	Version(ctx context.Context, tenant, name, version string) (deployment.Info, error)
 	RollBack(ctx context.Context, tenant, name, version string) (deployment.Info, error)
 	Secrets(ctx context.Context, tenant, name string) ([]secret.Info, error)
 	PutSecret(ctx context.Context, tenant, name, called, value string) (secret.Info, error)
@@ -49,6 +50,7 @@ func (s *Server) workerRoutes() []workerRoute {
 		{http.MethodPut, "/v1/workers/:name", s.putWorker, nil},
 		{http.MethodDelete, "/v1/workers/:name", s.deleteWorker, nil},
 		{http.MethodGet, "/v1/workers/:name/versions", s.listVersions, nil},
+		{http.MethodGet, "/v1/workers/:name/versions/:version", s.getVersion, nil},
 		{http.MethodPost, "/v1/workers/:name/rollback", s.rollBack, nil},
 		{http.MethodGet, "/v1/workers/:name/secrets", s.listWorkerSecrets, nil},
 		{http.MethodPut, "/v1/workers/:name/secrets/:secret", s.putWorkerSecret, nil},
@@ -298,6 +300,18 @@ func (s *Server) listVersions(c echo.Context, tenant string) error {
 		return err
 	}
 	return writeJSON(c.Response(), http.StatusOK, b)
+}
+
+// getVersion is GET /v1/workers/{name}/versions/{version}.
+func (s *Server) getVersion(c echo.Context, tenant string) error {
+	i, err := s.options.Workers.Version(c.Request().Context(), tenant, c.Param("name"), c.Param("version"))
+	if errors.Is(err, deployment.ErrVersion) {
+		return newProblem(notFound, "The worker %q has no version %q.", c.Param("name"), c.Param("version"))
+	}
+	if err != nil {
+		return err
+	}
+	return s.writeWorker(c, http.StatusOK, &i)
 }
 
 // rollBack is POST /v1/workers/{name}/rollback.

@@ -28,5 +28,5 @@ func (h *WorkerHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.server.workerFailed(w, r, err)
 		return
 	}
-	h.server.forward(w, r, target, r.URL.EscapedPath(), false)
+	h.server.forward(w, r, target, r.URL.EscapedPath(), "")
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -110,6 +111,15 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 			ts.Fatalf("http: %v", err)
 		}
 		fmt.Fprintln(ts.Stdout(), text)
+	},
+	// capture NAME REGEXP puts what the expression's group matches in the last
+	// output into a variable.
+	"capture": func(ts *testscript.TestScript, neg bool, args []string) {
+		found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+		if found == nil {
+			ts.Fatalf("no match for %s", args[1])
+		}
+		ts.Setenv(args[0], found[1])
 	},
 	// later is http whose answer is awaited by the command answer.
 	"later": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -284,6 +284,26 @@ func (s *Service) Versions(ctx context.Context, tenant, name string) ([]Version,
 	return list, err
 }
 
+// Version describes one version of a worker: what it was deployed with.
+func (s *Service) Version(ctx context.Context, tenant, name, version string) (Info, error) {
+	record, err := s.config.Records.Worker(ctx, tenant, name)
+	if errors.Is(err, meta.ErrNotFound) {
+		return Info{}, ErrNotFound
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	v, err := s.config.Records.WorkerVersion(ctx, tenant, name, version)
+	if errors.Is(err, meta.ErrNotFound) {
+		return Info{}, ErrVersion
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	m, err := decode(v.Deployment)
+	return Info{Name: name, Version: version, Created: record.Created, Updated: v.Created, Manifest: m}, err
+}
+
 // RollBack makes an earlier version the current one again.
 func (s *Service) RollBack(ctx context.Context, tenant, name, version string) (Info, error) {
 	s.deploying.Lock()
