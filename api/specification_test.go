@@ -113,7 +113,7 @@ func TestSpecificationHasTheRoutes(t *testing.T) {
 		if route.Method == http.MethodHead {
 			continue // as GET
 		}
-		path := strings.NewReplacer(":id", "{id}", ":name", "{name}", ":sha256", "{sha256}", ":secret", "{secret}", "*", "{name}").Replace(route.Path)
+		path := strings.NewReplacer(":id", "{id}", ":name", "{name}", ":sha256", "{sha256}", ":secret", "{secret}", ":version", "{version}", "*", "{name}").Replace(route.Path)
 		routed = append(routed, route.Method+" "+path)
 	}
 	sort.Strings(specified)

@@ -545,20 +545,6 @@ static JSValue body_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, J
 #include "fetch.h"
 #include "worker_http.h"
 
-/* Lets go of what lives as long as the runtime. */
-static void body_release(JSContext *ctx)
-{
-    JSString *const strings[] = { bodies.text_type, bodies.params_type, bodies.json_type, bodies.content_type };
-    const JSAtom atoms[] = { bodies.bytes, bodies.type, bodies.headers, bodies.status, bodies.status_text, bodies.web_socket };
-    for (size_t i = 0; i < countof(strings); i++)
-        js_free_string(ctx->rt, strings[i]);
-    for (size_t i = 0; i < countof(atoms); i++)
-        JS_FreeAtom(ctx, atoms[i]);
-    for (int i = 0; i < HOOK_COUNT; i++)
-        JS_FreeValue(ctx, bodies.hooks[i]);
-    request_release(ctx);
-}
-
 static int body_init(JSContext *ctx, JSValueConst global, JSValueConst native)
 {
     static const char text_type[] = "text/plain;charset=UTF-8";

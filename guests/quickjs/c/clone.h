@@ -514,13 +514,6 @@ static JSValue clone_set_hooks(JSContext *ctx, JSValueConst this_val, int argc, 
     return JS_UNDEFINED;
 }
 
-static void clone_release(JSContext *ctx)
-{
-    JS_FreeValue(ctx, cloning.clone_hook);
-    JS_FreeValue(ctx, cloning.transfer_hook);
-    JS_FreeValue(ctx, cloning.moved_hook);
-}
-
 static int clone_init(JSContext *ctx, JSValueConst global, JSValueConst native)
 {
     static const JSCFunctionListEntry functions[] = { IDL_METHOD("structuredClone", 1, structured_clone) };

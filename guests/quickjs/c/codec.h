@@ -76,13 +76,6 @@ static void writer_u32(Writer *w, uint32_t v)
         memcpy(at, &v, 4);
 }
 
-static void writer_f64(Writer *w, double v)
-{
-    uint8_t *at = writer_reserve(w, 8);
-    if (at)
-        memcpy(at, &v, 8);
-}
-
 /* Bytes without a length before them. */
 static void writer_raw(Writer *w, const void *p, size_t n)
 {
@@ -192,15 +185,6 @@ static uint32_t reader_u32(Reader *r)
     const uint8_t *at = reader_raw(r, 4);
     if (at)
         memcpy(&v, at, 4);
-    return v;
-}
-
-static double reader_f64(Reader *r)
-{
-    double v = 0;
-    const uint8_t *at = reader_raw(r, 8);
-    if (at)
-        memcpy(&v, at, 8);
     return v;
 }
 

@@ -52,14 +52,6 @@ static int pair_list_append(JSContext *ctx, PairList *l, JSString *name, JSStrin
     return 0;
 }
 
-static void pair_list_remove_at(JSContext *ctx, PairList *l, uint32_t i)
-{
-    js_free_string(ctx->rt, l->pairs[i].name);
-    js_free_string(ctx->rt, l->pairs[i].value);
-    l->count--;
-    memmove(l->pairs + i, l->pairs + i + 1, (l->count - i) * sizeof *l->pairs);
-}
-
 /* One item of a sequence<sequence<String>>: exactly two strings. */
 static int idl_pair(JSContext *ctx, JSValueConst item, IdlConvert *convert, PairList *to)
 {

@@ -552,11 +552,4 @@ static int request_init(JSContext *ctx, JSValueConst global)
     return idl_define(ctx, global, &request_class, &request);
 }
 
-static void request_release(JSContext *ctx)
-{
-    js_free_string(ctx->rt, request_get_method);
-    for (int i = 0; i < MEMBER_COUNT; i++)
-        JS_FreeAtom(ctx, request_members[i]);
-}
-
 #endif

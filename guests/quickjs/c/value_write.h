@@ -166,13 +166,22 @@ static int write_properties(ValueWriter *w, JSValueConst v)
     return result;
 }
 
+/* Whether an array has nothing but its items, or besides them what it was given as
+ * a result. */
+static bool is_plain_array(JSObject *o, uint32_t length)
+{
+    int count = o->shape->prop_count;
+    return o->fast_array && o->u.array.count == length &&
+           (count == 1 || (count == 2 && get_shape_prop(o->shape)[1].atom == JS_ATOM_Symbol_dispose));
+}
+
 static int write_array(ValueWriter *w, JSValueConst v)
 {
     JSObject *o = JS_VALUE_GET_OBJ(v);
     uint32_t length;
     if (js_get_length32(w->ctx, &length, v) || value_remember(w, v))
         return -1;
-    if (!o->fast_array || o->shape->prop_count != 1 || o->u.array.count != length) {
+    if (!is_plain_array(o, length)) {
         write_object(w, CBOR_TAG, TAG_SPARSE);
         write_object(w, CBOR_ARRAY, 2);
         write_head(w->out, CBOR_UINT, length);
