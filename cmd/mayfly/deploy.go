@@ -140,6 +140,7 @@ type manifest struct {
 	Isolation          string                     `json:"isolation,omitempty"`
 	Crons              []string                   `json:"crons,omitempty"`
 	TailConsumers      []string                   `json:"tail_consumers,omitempty"`
+	Domains            []string                   `json:"domains,omitempty"`
 	Routes             []string                   `json:"routes,omitempty"`
 	KeepVars           bool                       `json:"keep_vars,omitempty"`
 	Assets             *deployedAssets            `json:"assets,omitempty"`
@@ -234,7 +235,11 @@ func newDeployment(c *project.Config, out *bundle.Output, assets []asset) (*mani
 		d.Limits = &l
 	}
 	for _, r := range c.Routes {
-		d.Routes = append(d.Routes, r.Pattern)
+		if r.CustomDomain {
+			d.Domains = append(d.Domains, r.Pattern)
+		} else {
+			d.Routes = append(d.Routes, r.Pattern)
+		}
 	}
 	if a := c.Assets; a != nil {
 		d.Assets = &deployedAssets{Files: map[string]asset{}, Binding: a.Binding, HTMLHandling: a.HTMLHandling, NotFoundHandling: a.NotFoundHandling}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -94,6 +95,7 @@ const shop = `
 	"limits": {"cpu_ms": 50},
 	"assets": {"directory": "public", "binding": "ASSETS", "run_worker_first": ["/api/*"], "not_found_handling": "404-page"},
 	"kv_namespace": [],
+	"routes": ["a.example.com/*", {"pattern": "b.example.com", "custom_domain": true}],
 	"env": {"live": {"vars": {"GREETING": "good day"}}},
 }
 -- src/index.ts --
@@ -165,6 +167,9 @@ func TestDeploy(t *testing.T) {
 	}
 	if limits := w["limits"].(map[string]any); len(limits) != 1 || limits["cpu_ms"] != 50.0 {
 		t.Errorf("limits %v", limits)
+	}
+	if hosts := fmt.Sprint(w["routes"], w["domains"]); hosts != "[a.example.com/*] [b.example.com]" {
+		t.Errorf("routes and domains %s", hosts)
 	}
 
 	if code, _, errs = deploy("--env", "live"); code != 0 || server.puts != 2 || server.workers["shop-live"] == nil || server.workers["shop-live"]["bindings"].(map[string]any)["FILES"] != nil {

@@ -176,6 +176,8 @@ func TestWarnings(t *testing.T) {
 		{"{\"main\": \"a\",\n\"site\": {}}", "", "w.jsonc:2: site: it is not supported: use assets"},
 		{"{\"main\": \"a\",\n\"env\": {\"e\": {\n\"alias\": {}}}}", "e", "w.jsonc:3: env.e.alias: it counts at the top level of the file only"},
 		{"{\"main\": \"a\",\n\"rules\": [{\"type\": \"Text\", \"globs\": [\"a\"]},\n{\"type\": \"Text\", \"globs\": [\"b\"]}]}", "", `w.jsonc:3: rules[1]: an earlier rule of type Text comes before it: give that "fallthrough": true`},
+		{"{\"main\": \"a\",\n\"routes\": [\"a.example.com/*\", {\"pattern\": \"b.example.com\", \"custom_domain\": true},\n\"c.example.com/api/*\"]}", "", `w.jsonc:3: routes[2]: "c.example.com/api/*" has no effect: expected all of a host, as shop.example.com/*, or a custom_domain`},
+		{"{\"main\": \"a\",\n\"route\": \"*.example.com/*\"}", "", `w.jsonc:2: route: "*.example.com/*" has no effect: expected all of a host, as shop.example.com/*, or a custom_domain`},
 		{"{\"main\": \"a\",\n\"r2_buckets\": [{\"binding\": \"B\", \"remote\": true}]}", "", "w.jsonc:2: r2_buckets[0].remote: there is no remote mode: the binding is the server's own"},
 	} {
 		_, warnings, err := Read("w.jsonc", []byte(c.text), c.env)

@@ -468,7 +468,7 @@ func (r *reader) assets(v *value, field string) {
 
 func (r *reader) route(v *value, field string) {
 	if pattern, ok := v.data.(string); ok {
-		r.config.Routes = append(r.config.Routes, Route{Pattern: pattern})
+		r.addRoute(v.line, field, Route{Pattern: pattern})
 		return
 	}
 	var route Route
@@ -481,7 +481,16 @@ func (r *reader) route(v *value, field string) {
 		"custom_domain": func(v *value, f string) { r.flag(v, f, &route.CustomDomain) },
 		"zone_id":       nil, "zone_name": nil, "enabled": nil, "previews_enabled": nil,
 	}, "pattern") {
-		r.config.Routes = append(r.config.Routes, route)
+		r.addRoute(v.line, field, route)
+	}
+}
+
+// addRoute adds a route, and warns of one that leads nowhere here: a worker has
+// whole hosts.
+func (r *reader) addRoute(line int, field string, route Route) {
+	r.config.Routes = append(r.config.Routes, route)
+	if host, whole := strings.CutSuffix(route.Pattern, "/*"); !route.CustomDomain && (!whole || strings.ContainsAny(host, "*/:")) {
+		r.warn(line, field, "%q has no effect: expected all of a host, as shop.example.com/*, or a custom_domain", route.Pattern)
 	}
 }
 
