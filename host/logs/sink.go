@@ -30,7 +30,7 @@ func (s *Sink) Watched(w *worker.Worker) bool {
 
 // entryOf is a trace as usage counts it.
 func entryOf(w *worker.Worker, t *worker.Trace) usage.Entry {
-	e := usage.Entry{Tenant: t.Tenant, Worker: t.Script, Kind: usage.Fetch, Outcome: string(t.Outcome), CPU: t.CPU, Wall: t.Wall, Subrequests: t.Subrequests}
+	e := usage.Entry{Tenant: t.Tenant, Worker: t.Script, Kind: usage.Fetch, Outcome: string(t.Outcome), CPU: t.CPU + t.Start, Wall: t.Wall, Subrequests: t.Subrequests}
 	switch t.Event.(type) {
 	case *worker.CallTrace:
 		e.Kind = usage.Call

@@ -274,6 +274,7 @@ func (w *Worker) evaluate() (state *isolate.State, asked bool, kept *instance, e
 	}
 	in.resident.Deliver(isolate.Delivery{Event: evaluation, Kind: uint32(op.EventServe), Message: message.Message(), CPU: limit})
 	<-in.started
+	w.evaluated.Add(int64(in.resident.Usage(evaluation).CPU))
 	in.mu.Lock()
 	started, fault := in.startErr, in.fault
 	in.mu.Unlock()

@@ -327,6 +327,7 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 	}
 	e.trace.Outcome = o
 	e.trace.CPU, e.trace.Wall = usage.CPU, time.Since(e.begun)
+	e.trace.Start = time.Duration(in.worker.evaluated.Swap(0))
 	e.trace.CPUTime, e.trace.WallTime = milliseconds(usage.CPU), milliseconds(e.trace.Wall)
 	in.load.Add(-1)
 	in.service.traced(in.worker, &e.trace)

@@ -144,6 +144,22 @@ func TestTraceOfEvent(t *testing.T) {
 	}
 }
 
+// TestStartIsAccounted has the evaluation of modules count once, for whoever asked
+// first.
+func TestStartIsAccounted(t *testing.T) {
+	var seen traces
+	target := entry(newService(t, seen.config), script(`let n = 0;
+for (let i = 0; i < 300_000; i++) n += i;
+export default { fetch: () => new Response(String(n)) };`))
+	get(t, target, "http://a.test/first")
+	first := seen.of(t, "/first")
+	get(t, target, "http://a.test/second")
+	second := seen.of(t, "/second")
+	if first.Start <= first.CPU || second.Start != 0 {
+		t.Errorf("the first event was charged %v besides its %v, the second %v", first.Start, first.CPU, second.Start)
+	}
+}
+
 func TestWebSocketOfResponse(t *testing.T) {
 	var seen traces
 	target := entry(newService(t, seen.config), script(`export default { fetch() {

@@ -23,12 +23,15 @@ type Trace struct {
 	Truncated  bool             `json:"truncated"`
 
 	// What follows is for the accounts.
-	Tenant      string        `json:"-"`
-	Parent      string        `json:"-"`
-	ID          string        `json:"-"` // of a dynamic worker
-	Dynamic     bool          `json:"-"`
-	First       bool          `json:"-"` // the first of a dynamic worker
-	CPU         time.Duration `json:"-"`
+	Tenant  string        `json:"-"`
+	Parent  string        `json:"-"`
+	ID      string        `json:"-"` // of a dynamic worker
+	Dynamic bool          `json:"-"`
+	First   bool          `json:"-"` // the first of a dynamic worker
+	CPU     time.Duration `json:"-"`
+	// Start is the processor time of evaluating the worker's modules, of the first
+	// event that ends after that; it counts for accounts, not for limits.
+	Start       time.Duration `json:"-"`
 	Wall        time.Duration `json:"-"`
 	Subrequests int           `json:"-"`
 }

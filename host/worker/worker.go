@@ -30,8 +30,9 @@ type Worker struct {
 	closed    bool
 	loaders   map[string]*loader // by binding
 
-	traced atomic.Bool // an event of it has ended
-	blocks atomic.Bool // its code has waited in the middle of a turn
+	evaluated atomic.Int64 // processor time of evaluations that no trace has yet
+	traced    atomic.Bool  // an event of it has ended
+	blocks    atomic.Bool  // its code has waited in the middle of a turn
 }
 
 // Worker makes a worker of a definition.
