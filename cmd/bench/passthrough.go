@@ -37,7 +37,7 @@ func (b *bench) passthrough(ctx context.Context) ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	mayfly, _, err := b.startMayfly(ctx, "MAYFLY_ALLOW_PRIVATE=127.0.0.0/8")
+	mayfly, err := b.startWarm(ctx, "MAYFLY_ALLOW_PRIVATE=127.0.0.0/8")
 	if err != nil {
 		return nil, errors.Join(err, proxy.stop())
 	}

@@ -37,7 +37,7 @@ func (b *bench) rest(ctx context.Context) ([]result, error) {
 	postWorker := toJSON(map[string]string{"language": "javascript", "code": helloWorker})
 	startPeer := func(ctx context.Context) (*server, error) { return startWorkerd(ctx, workerd) }
 	mayfly := &peer{name: "mayfly", path: "/v1/executions", body: post, start: func(ctx context.Context) (*server, error) {
-		s, _, err := b.startMayfly(ctx)
+		s, err := b.startWarm(ctx)
 		return s, err
 	}}
 	loader := &peer{name: "workerd LOADER.load", path: "/load", body: postWorker, start: startPeer}

@@ -68,6 +68,21 @@ func (s *server) cpu() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // ticks of 1/100 s
 }
 
+// startWarm starts the program and waits until all guests are loaded: that takes
+// seconds of a processor, which are nobody's request.
+func (b *bench) startWarm(ctx context.Context, environment ...string) (*server, error) {
+	s, _, err := b.startMayfly(ctx, environment...)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-s.warm:
+		return s, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), s.stop())
+	}
+}
+
 // startMayfly starts the program and waits until it is ready for JavaScript.
 // The time that took is measured from before the process existed.
 func (b *bench) startMayfly(ctx context.Context, environment ...string) (s *server, ready time.Duration, err error) {

@@ -82,7 +82,7 @@ func (b *bench) helloCost(ctx context.Context, g *pythonGuest) ([]result, error)
 
 // helloRate loads the server with the program.
 func (b *bench) helloRate(ctx context.Context) ([]result, error) {
-	s, _, err := b.startMayfly(ctx)
+	s, err := b.startWarm(ctx)
 	if err != nil {
 		return nil, err
 	}

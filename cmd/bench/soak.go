@@ -63,7 +63,7 @@ func (b *bench) soak(ctx context.Context) (results []result, err error) {
 	if _, err := b.javascript(ctx); err != nil {
 		return nil, err
 	}
-	s, _, err := b.startMayfly(ctx)
+	s, err := b.startWarm(ctx)
 	if err != nil {
 		return nil, err
 	}

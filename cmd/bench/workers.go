@@ -137,16 +137,9 @@ func bundleOf(folder, main string) ([]byte, error) {
 
 // startWorkers starts Mayfly and deploys the worker.
 func (b *bench) startWorkers(ctx context.Context, manifest string) (*server, error) {
-	s, _, err := b.startMayfly(ctx)
+	s, err := b.startWarm(ctx)
 	if err != nil {
 		return nil, err
-	}
-	// Loading the other guests takes seconds of a processor, which are nobody's
-	// request.
-	select {
-	case <-s.warm:
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), s.stop())
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+s.address+"/v1/workers/bench", strings.NewReader(manifest))
 	if err != nil {
