@@ -10,7 +10,7 @@ import (
 // bundlerSettings say whether workers may bundle at run time.
 type bundlerSettings struct {
 	Bundler bool `help:"Let workers bundle source files at run time, as @cloudflare/worker-bundler does." env:"MAYFLY_BUNDLER"`
-	Npm     bool `help:"Let them use npm packages, too, which npm fetches from the index that it is configured with." env:"MAYFLY_NPM"`
+	Npm     bool `help:"Let them use npm packages, too, which npm fetches from the index that it is configured with; implies --bundler." env:"MAYFLY_NPM"`
 }
 
 // bundler makes bundles for workers; nil: it is not wanted.

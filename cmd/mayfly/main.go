@@ -24,7 +24,7 @@ import (
 type commands struct {
 	ConfigFile string `name:"config" help:"Configuration file (TOML); its keys are the flags' names." placeholder:"FILE" env:"MAYFLY_CONFIG" type:"path"`
 
-	Serve   serveCommand   `cmd:"" help:"Serve the REST endpoint."`
+	Serve   serveCommand   `cmd:"" help:"Serve the REST endpoint, and deployed workers."`
 	Run     runCommand     `cmd:"" help:"Run one program, in process."`
 	Init    initCommand    `cmd:"" help:"Begin a project of a worker from a template."`
 	Dev     devCommand     `cmd:"" help:"Serve the worker of a project on this machine, and build it again when it changes."`

@@ -31,7 +31,7 @@ type engineSettings struct {
 	Languages    []string `help:"Languages to serve; leave out those that are not needed, and they need not be prepared." default:"javascript,python" enum:"javascript,python" env:"MAYFLY_LANGUAGES"`
 	Processors   int      `help:"Guests that run at once; 0: one for each core." default:"0" env:"MAYFLY_PROCESSORS"`
 	MemoryBudget size     `help:"Resident memory above which nothing is admitted; 0: three quarters of the machine's." default:"0" env:"MAYFLY_MEMORY_BUDGET"`
-	AllowEval    bool     `help:"Let programs use eval and new Function." env:"MAYFLY_ALLOW_EVAL"`
+	AllowEval    bool     `help:"Let executions and sessions use eval and new Function." env:"MAYFLY_ALLOW_EVAL"`
 	AllowPrivate []string `help:"Networks that fetch may reach although they are private or local, if a request's rules allow it too." placeholder:"CIDR" env:"MAYFLY_ALLOW_PRIVATE"`
 	Packages     bool     `help:"Let requests ask for pure-Python packages, which pip fetches from the index that it is configured with." env:"MAYFLY_PACKAGES"`
 	LogLevel     string   `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" env:"MAYFLY_LOG_LEVEL"`
@@ -76,11 +76,11 @@ type limitSettings struct {
 	DefaultWall   time.Duration `help:"Wall time of an execution that asks for none." default:"30s" env:"MAYFLY_DEFAULT_WALL"`
 	DefaultMemory size          `help:"Memory of an execution that asks for none; 0: 128MiB for JavaScript, 256MiB for Python." default:"0" env:"MAYFLY_DEFAULT_MEMORY"`
 	DefaultOutput size          `help:"Output of an execution that asks for none." default:"1MiB" env:"MAYFLY_DEFAULT_OUTPUT"`
-	MaxCPU        time.Duration `name:"max-cpu" help:"The most processor time that a request may ask for." default:"60s" env:"MAYFLY_MAX_CPU"`
-	MaxWall       time.Duration `help:"The most wall time that a request may ask for." default:"5m" env:"MAYFLY_MAX_WALL"`
-	MaxMemory     size          `help:"The most memory that a request may ask for." default:"384MiB" env:"MAYFLY_MAX_MEMORY"`
-	MaxOutput     size          `help:"The most output that a request may ask for." default:"16MiB" env:"MAYFLY_MAX_OUTPUT"`
-	MaxFiles      size          `help:"The largest file system that a request may ask for." default:"256MiB" env:"MAYFLY_MAX_FILES"`
+	MaxCPU        time.Duration `name:"max-cpu" help:"The most processor time that an execution may ask for." default:"60s" env:"MAYFLY_MAX_CPU"`
+	MaxWall       time.Duration `help:"The most wall time that an execution may ask for." default:"5m" env:"MAYFLY_MAX_WALL"`
+	MaxMemory     size          `help:"The most memory that an execution may ask for." default:"384MiB" env:"MAYFLY_MAX_MEMORY"`
+	MaxOutput     size          `help:"The most output that an execution may ask for." default:"16MiB" env:"MAYFLY_MAX_OUTPUT"`
+	MaxFiles      size          `help:"The largest file system that an execution may ask for." default:"256MiB" env:"MAYFLY_MAX_FILES"`
 }
 
 func (s *limitSettings) limits() (defaults, caps execution.Limits) {

@@ -3,7 +3,6 @@ package execution
 import (
 	"log/slog"
 
-	"mayfly/host/bundle"
 	"mayfly/host/egress"
 	"mayfly/host/fetch"
 	"mayfly/host/vfs"
@@ -50,9 +49,3 @@ func (s *Service) NewSession(options fetch.Options) *fetch.Session {
 
 // Compiler compiles modules that programs bring.
 func (s *Service) Compiler() *webassembly.Compiler { return &s.webassembly }
-
-// Transformer turns other languages into JavaScript.
-func (s *Service) Transformer() *bundle.Transformer { return s.transformer }
-
-// AllowEval says whether programs may make code from strings.
-func (s *Service) AllowEval() bool { return s.config.AllowEval }

@@ -83,7 +83,6 @@ var DefaultLimits = Limits{CPU: 30 * time.Second, MemoryBytes: 128 << 20, Subreq
 // Bounds of what one instance or event may have open.
 const (
 	maxOperations = 1000
-	maxEvents     = 1000             // of one instance at once; more wait
 	maxStubs      = 10_000           // that one event holds
 	afterwards    = 30 * time.Second // that waitUntil may take when nobody waits any more
 )
