@@ -6,6 +6,7 @@ import (
 	"context"
 	"mayfly/host/rpc"
 	"mayfly/runtime/isolate"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -174,11 +175,19 @@ class Default(WorkerEntrypoint):
 
 	// Nobody waits for an answer any more.
 	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan error, 1)
 	go func() {
-		time.Sleep(20 * time.Millisecond)
-		cancel()
+		_, err := target.Fetch(ctx, &rpc.Request{Method: "GET", URL: "http://x/pair"})
+		answered <- err
 	}()
-	if _, err := target.Fetch(ctx, &rpc.Request{Method: "GET", URL: "http://x/pair"}); err == nil {
+	for n, begun := "10", false; !begun; {
+		before, _ := strconv.Atoi(n)
+		_, n = get(t, target, "http://x/n")
+		last()
+		begun = n == strconv.Itoa(before+2) // this event and the other
+	}
+	cancel()
+	if err := <-answered; err == nil {
 		t.Error("an answer came")
 	}
 	if got := logsOf(last()); got != "log:begin pair" {
