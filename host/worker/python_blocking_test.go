@@ -55,6 +55,47 @@ class Default(WorkerEntrypoint):
 	}
 }
 
+// More requests that block arrive in one isolate than its stack has room for, each
+// being served inside of the one before: the later ones wait.
+func TestPythonBlockingInOne(t *testing.T) {
+	s := newPythonService(t)
+	s.processors = 1
+	defer func(n int) { blockingInstances = n }(blockingInstances)
+	blockingInstances = 1
+	g := newGate()
+	target := entry(s, pythonScript(`
+from workers import *
+class Default(WorkerEntrypoint):
+    def fetch(self, request):
+        number = request.url.rpartition("/")[2]
+        return Response(self.env.JS.slow(number).wait() + self.env.JS.slow(number).wait())
+`).service("JS", g))
+	const n = 200
+	g.arrived = make(chan string, 2*n)
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() {
+			response, err := target.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://x/" + itoa(i)})
+			if err != nil {
+				t.Error(err)
+			} else if body := content(t, response); body != itoa(i)+itoa(i) {
+				t.Errorf("%d answered %q", i, body)
+			}
+		})
+	}
+	first := <-g.arrived // what else has arrived is taken where this one waits
+	for i := range n {
+		if itoa(i) != first {
+			close(g.of(itoa(i)))
+		}
+	}
+	for seen := map[string]bool{first: true}; len(seen) < 60; {
+		seen[<-g.arrived] = true
+	}
+	close(g.of(first))
+	group.Wait()
+}
+
 // A gate is a service whose calls are answered when they are let through.
 type gate struct {
 	arrived chan string

@@ -90,7 +90,7 @@ func work(port Port) {
 // A resident that is closed while it waits for admission leaves nothing behind.
 func TestResidentClosedInQueue(t *testing.T) {
 	p := prepareScripted(t, scripted{})
-	r := newTestRuntime(t, Config{Processors: 1, QueueWait: 300 * time.Millisecond})
+	r := newTestRuntime(t, Config{Processors: 1, QueueWait: 2 * time.Second})
 	rested := make(chan bool, 1)
 	h := &residentHost{rested: func(pending bool) { rested <- pending }}
 	h.script = func(port Port, _ []byte) { work(port) }

@@ -7,6 +7,7 @@ over when it was answered and nothing that it began matters any more.
 import _signal
 import asyncio
 import builtins
+import collections
 import contextvars
 import gc
 import importlib.util
@@ -93,7 +94,7 @@ def serve(message, at):
 
 def listen():
     """Has the loop tell of what arrives."""
-    worker_loop.deliver, worker_loop.failed, worker_loop.over = dispatch, uncaught, has_ended
+    worker_loop.deliver, worker_loop.failed, worker_loop.over, worker_loop.resume = dispatch, uncaught, has_ended, go_on
 
 
 def has_ended(event):
@@ -263,10 +264,50 @@ def uncaught(error):
 # ---- deliveries
 
 
-def dispatch(message, at):
+held = collections.deque()  # what was delivered of events that wait for room on the stack
+
+
+def begins(kind, message, at):
+    """Whether a delivery is of an event that nothing here can wait for: a call of
+    what an event has passed on is one that it may."""
+    return kind == FETCH or kind in (SCHEDULED, TAIL) or kind == CALL and message[at] != 1
+
+
+def crowded(share):
+    """Whether code that blocks takes more than a share of the stack: each event that
+    arrives is handled inside of what blocks."""
+    if worker_loop.depth == 0:
+        return False
+    frame, left = sys._getframe(), sys.getrecursionlimit() // share
+    while frame is not None and left:
+        frame = frame.f_back
+        left -= 1
+    return frame is not None
+
+
+def go_on():
+    """Handles what was held, where there is room again."""
+    while held and not crowded(4):
+        message, at = held.popleft()
+        worker_loop.go_on_as(_head(message, at)[0])
+        dispatch(message, at, True)
+        worker_loop.pump()
+
+
+def dispatch(message, at, again=False):
     """Handles the delivery of an event."""
     id, kind, size = _head(message, at)
     at += 9
+    if not again and (held or worker_loop.depth):
+        if begins(kind, message, at) and (held or crowded(2)):
+            held.append((message, at - 9))
+            return
+        if kind == END:
+            for x in [x for x in held if _head(*x)[0] == id]:
+                held.remove(x)
+        elif kind == ABORT and any(_head(*x)[0] == id for x in held):
+            held.append((message, at - 9))
+            return
     worker_loop.turn = id
     if kind == ABORT:
         abort(id, codec.Reader(message, at).str())
@@ -332,6 +373,8 @@ def rest():
     waits."""
     global interrupted
     worker_loop.pump()
+    if held:
+        go_on()
     interrupted = False
     if under_way and not loop.pending and not net_operations.pending() and not stub.exported:
         for event in list(under_way.values()):
@@ -565,7 +608,7 @@ def rehearse(entry):
         entrypoints.clear()
         _positions.clear()
         worker_loop.worker = loop._loop = loop.serving = host.serving = None
-        worker_loop.deliver = worker_loop.failed = worker_loop.over = None
+        worker_loop.deliver = worker_loop.failed = worker_loop.over = worker_loop.resume = None
 
 
 REHEARSALS = 40

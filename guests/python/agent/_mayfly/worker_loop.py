@@ -26,7 +26,9 @@ current = ContextVar("event", default=None)  # the event that code runs for
 worker = None  # the loop, once there is a worker
 turn = 0  # the event that the host takes what is done to be for; 0: not known
 deliver = None  # function of an event's message, told by the worker
+resume = None  # function that handles what waits for room, told by the worker
 over = None  # function of an event: has it ended?
+depth = 0  # how many wait for something in the middle of a turn, each inside of the one before
 
 
 class Timer(events.TimerHandle):
@@ -104,10 +106,14 @@ def begin():
 
 def pass_to(event):
     """Tells the host for what event code goes on."""
-    global turn
     if event is not None and event.id != turn:
-        turn = event.id
-        door(b"\5" + _id(turn))
+        go_on_as(event.id)
+
+
+def go_on_as(id):
+    global turn
+    turn = id
+    door(b"\5" + _id(id))
 
 
 def wait(milliseconds):
@@ -132,8 +138,14 @@ def settle(ident, ok, payload):
     """Takes what has settled where code blocks, and what was delivered; then what
     is ready goes on. Code whose event has ended meanwhile waits no longer: nothing
     would settle for it any more, and what it has blocked inside of could not go on."""
-    take(ident, ok, payload)
-    pump()
+    global depth
+    depth += 1
+    try:
+        take(ident, ok, payload)
+        pump()
+        resume()
+    finally:
+        depth -= 1
     event = current.get()
     pass_to(event)
     if event is not None and over(event):
