@@ -93,7 +93,7 @@ func TestCompressionBombs(t *testing.T) {
 		const make = (format) => { left = 64; return squeeze(format, new ReadableStream({ pull(c) { if (left-- === 0) c.close(); else c.enqueue(zeros.slice()); } })); };
 		`
 	for _, format := range []string{"gzip", "deflate", "brotli"} {
-		r := execute(t, s, execution.Request{Limits: execution.Limits{CPU: 20 * time.Second}, Code: bomb + `
+		r := execute(t, s, execution.Request{Limits: execution.Limits{CPU: time.Minute, Wall: 5 * time.Minute}, Code: bomb + `
 			const small = await make("` + format + `");
 			const reader = new Blob([small]).stream().pipeThrough(new DecompressionStream("` + format + `")).getReader();
 			let seen = 0;
@@ -108,7 +108,7 @@ func TestCompressionBombs(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	r := execute(t, s, execution.Request{Limits: execution.Limits{CPU: 20 * time.Second, MemoryBytes: 24 << 20}, Code: bomb + `
+	r := execute(t, s, execution.Request{Limits: execution.Limits{CPU: time.Minute, Wall: 5 * time.Minute, MemoryBytes: 24 << 20}, Code: bomb + `
 		const small = await make("gzip");
 		await new Response(new Blob([small]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer()`})
 	if r.Outcome == execution.OK {
