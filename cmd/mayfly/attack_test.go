@@ -66,7 +66,7 @@ func (a *arena) server(t *testing.T, name string) *attackServer {
 	// A proxy in the environment must not be used by fetch.
 	proxy := "http://" + a.targets.canary
 	environment := []string{"HTTP_PROXY=" + proxy, "HTTPS_PROXY=" + proxy, "http_proxy=" + proxy, "https_proxy=" + proxy, "ALL_PROXY=" + proxy, "NO_PROXY="}
-	args := append([]string{"--log-level", "warn"}, kind.args...)
+	args := append([]string{"--log-level", "warn", "--worker-code-memory", "64MiB"}, kind.args...) // what it keeps by choice is no leak
 	if kind.tenants != nil {
 		args = append(args, "--require-keys")
 	}

@@ -60,6 +60,7 @@ type serveCommand struct {
 	engineSettings
 	limitSettings
 	bundlerSettings
+	workerLimits
 }
 
 // Run serves until ctx ends, which is a signal to stop.
@@ -130,7 +131,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 	}
 	defer func() { err = errors.Join(err, counted.Close()) }()
 	sink := &logs.Sink{Usage: counted}
-	workerConfig := worker.Config{Executions: h.service, Traced: sink.Traced, Watched: sink.Watched}
+	workerConfig := worker.Config{Executions: h.service, Caps: cmd.caps(), Bases: int64(cmd.WorkerCodeMemory), Traced: sink.Traced, Watched: sink.Watched}
 	if bundler != nil {
 		defer bundler.Close()
 		workerConfig.Bundler = bundler

@@ -38,7 +38,7 @@ type Worker struct {
 // Worker makes a worker of a definition.
 func (s *Service) Worker(def Definition) *Worker {
 	w := &Worker{service: s, def: def}
-	w.limits = def.Limits.Lower(s.config.Caps).or(s.config.Defaults)
+	w.limits = def.Limits.or(s.config.Defaults).Lower(s.config.Caps)
 	return w
 }
 
