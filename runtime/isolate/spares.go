@@ -52,7 +52,7 @@ func (p *Program) refill() {
 	r := &p.spares
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.busy || r.closed {
+	if r.busy || r.closed || len(r.slots) >= mostSpares {
 		return
 	}
 	r.busy = true
