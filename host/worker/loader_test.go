@@ -338,3 +338,19 @@ func TestLoaderHammer(t *testing.T) {
 		t.Error(fmt.Sprint(n, " are in the ring, ", len(l.byID), " have an id"))
 	}
 }
+
+// TestForgottenStubs makes more stubs in one turn than an event may hold: each is
+// given up with its last use, and needs no turn of its own for that.
+func TestForgottenStubs(t *testing.T) {
+	def := script(`
+const code = () => ({compatibilityDate: "2026-01-01", mainModule: "m.js", modules: {"m.js": "export default {fetch() { return new Response('found') }}"}});
+export default {async fetch(request, env) {
+	let last;
+	for (let i = 0; i < 12_000; i++) last = env.LOADER.get("one", code).getEntrypoint();
+	return last.fetch(request);
+}}`)
+	def.Loaders = []LoaderBinding{{"LOADER"}}
+	if _, body := get(t, entry(newService(t, nil), def), "http://a.test/"); body != "found" {
+		t.Errorf("got %q", body)
+	}
+}
