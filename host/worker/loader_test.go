@@ -354,3 +354,29 @@ export default {async fetch(request, env) {
 		t.Errorf("got %q", body)
 	}
 }
+
+// TestParkingFromTurns has turns on all processors find that an isolate is to be
+// parked, which takes a processor.
+func TestParkingFromTurns(t *testing.T) {
+	s := newService(t, func(c *Config) { c.Warm = 2 })
+	def := script(`
+const code = () => ({compatibilityDate: "2026-01-01", mainModule: "m.js", modules: {"m.js": "export default {fetch() { return new Response('found') }}"}});
+export default {fetch(request, env) {
+	return env.LOADER.get(new URL(request.url).pathname, code).getEntrypoint().fetch(request);
+}}`)
+	def.Loaders = []LoaderBinding{{"LOADER"}}
+	target := entry(s, def)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for n := range 100 {
+				response, err := target.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: fmt.Sprintf("http://a.test/%d", (i*31+n*17)%40)})
+				if err != nil || string(response.Body.Bytes) != "found" {
+					t.Errorf("%+v, %v", response, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"container/list"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -104,9 +103,13 @@ func (s *Service) touch(in *instance) {
 	}
 	s.mu.Unlock()
 	if last != nil {
-		if err := last.resident.Park(context.Background()); err != nil && !errors.Is(err, isolate.ErrStateClosed) {
-			s.log.Debug("an isolate could not be parked", "worker", last.worker.def.Name, "err", err)
-		}
+		// This may be the turn of another isolate, which must not wait for a
+		// processor: all of them may be in such turns.
+		last.resident.ParkSoon(func(err error) {
+			if err != nil && !errors.Is(err, isolate.ErrStateClosed) {
+				s.log.Debug("an isolate could not be parked", "worker", last.worker.def.Name, "err", err)
+			}
+		})
 	}
 }
 

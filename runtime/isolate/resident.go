@@ -135,24 +135,32 @@ var errResidentOver = errors.New("isolate: the resident is over")
 // called without the lock.
 func (x *Resident) between(ctx context.Context, f func(p *processor) error) error {
 	done := make(chan error, 1)
-	x.iso.mu.Lock()
-	if x.over || x.closing != nil {
-		x.iso.mu.Unlock()
-		return errResidentOver
-	}
-	x.tasks = append(x.tasks, func(p *processor, err error) {
-		if err == nil {
-			err = f(p)
-		}
-		done <- err
-	})
-	x.wakeLocked()
-	x.iso.mu.Unlock()
+	x.later(f, func(err error) { done <- err })
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// later has f run between two turns, on a processor, and done be called with what
+// it answers.
+func (x *Resident) later(f func(p *processor) error, done func(error)) {
+	x.iso.mu.Lock()
+	over := x.over || x.closing != nil
+	if !over {
+		x.tasks = append(x.tasks, func(p *processor, err error) {
+			if err == nil {
+				err = f(p)
+			}
+			done(err)
+		})
+		x.wakeLocked()
+	}
+	x.iso.mu.Unlock()
+	if over {
+		done(errResidentOver)
 	}
 }
 
@@ -183,31 +191,38 @@ func (x *Resident) Keep(ctx context.Context) (state *State, err error) {
 
 // Park gives the resident's slot up, keeping what it has changed. Operations may
 // be under way: when one settles the resident goes on.
-func (x *Resident) Park(ctx context.Context) error {
-	return x.between(ctx, func(p *processor) error {
-		if x.iso.slot == nil {
-			return nil
-		}
-		x.iso.mu.Lock()
-		busy := len(x.inbox) > 0 || len(x.iso.settled) > 0
-		x.iso.mu.Unlock()
-		if busy {
-			return nil // it would have to come back at once
-		}
-		state, changed, err := x.residence.Program.keepReset(x.iso.slot)
-		if state == nil {
-			return err
-		}
-		x.iso.mu.Lock()
-		old := x.state
-		x.state = state
-		x.iso.mu.Unlock()
-		x.putSlot(p, err != nil, func(*slot) (int64, error) { return changed, nil })
-		if old != nil {
-			return old.Close()
-		}
+//
+// It takes a processor, so who holds one must not wait for it: the turn of a
+// resident has [Resident.ParkSoon].
+func (x *Resident) Park(ctx context.Context) error { return x.between(ctx, x.park) }
+
+// ParkSoon is Park for who does not wait: done is called when it is parked, or is
+// not. It may be called from a turn.
+func (x *Resident) ParkSoon(done func(error)) { x.later(x.park, done) }
+
+func (x *Resident) park(p *processor) error {
+	if x.iso.slot == nil {
 		return nil
-	})
+	}
+	x.iso.mu.Lock()
+	busy := len(x.inbox) > 0 || len(x.iso.settled) > 0
+	x.iso.mu.Unlock()
+	if busy {
+		return nil // it would have to come back at once
+	}
+	state, changed, err := x.residence.Program.keepReset(x.iso.slot)
+	if state == nil {
+		return err
+	}
+	x.iso.mu.Lock()
+	old := x.state
+	x.state = state
+	x.iso.mu.Unlock()
+	x.putSlot(p, err != nil, func(*slot) (int64, error) { return changed, nil })
+	if old != nil {
+		return old.Close()
+	}
+	return nil
 }
 
 // Held is what the resident holds now: a slot or not, and how many bytes of
