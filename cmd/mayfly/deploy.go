@@ -82,6 +82,9 @@ func (cmd *deployCommand) Run(ctx context.Context, c console) error {
 	if err := uploadAssets(ctx, server, assets, c.err); err != nil {
 		return err
 	}
+	if err := makeBuckets(ctx, server, config.R2, c.err); err != nil {
+		return err
+	}
 	answer, err := putWorker(ctx, server, config.Name, body)
 	if err != nil {
 		return err
@@ -388,6 +391,27 @@ type deployed struct {
 
 // compressFrom is the size in bytes from which a deployment is sent compressed.
 const compressFrom = 1 << 20
+
+// makeBuckets makes the buckets of a project that the server doesn't have:
+// otherwise the worker would fail only when it first uses one. Namespaces of
+// values are made by their first use.
+func makeBuckets(ctx context.Context, server *remoteServer, list []project.Bucket, w io.Writer) error {
+	made := map[string]bool{}
+	for i, b := range list {
+		if made[b.Name] {
+			continue
+		}
+		made[b.Name] = true
+		status, err := server.ask(ctx, http.MethodPut, "/v1/buckets/"+url.PathEscape(b.Name), nil, nil, nil)
+		if err != nil {
+			return fmt.Errorf("r2_buckets[%d].bucket_name: the bucket %q, which %s is to be, can't be made: %w", i, b.Name, b.Binding, err)
+		}
+		if status == http.StatusCreated {
+			fmt.Fprintf(w, "  made the bucket %s\n", b.Name)
+		}
+	}
+	return nil
+}
 
 func putWorker(ctx context.Context, server *remoteServer, name string, d *manifest) (*deployed, error) {
 	body, err := json.Marshal(d)

@@ -32,6 +32,7 @@ type contract struct {
 	mu      sync.Mutex
 	assets  map[string]string
 	workers map[string]map[string]any
+	buckets map[string]bool
 	refuse  string // a problem to answer
 	puts    int
 }
@@ -58,6 +59,20 @@ func (s *contract) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.puts++
 		} else if _, ok := s.assets[digest]; !ok {
 			w.WriteHeader(http.StatusNotFound)
+		}
+		return
+	}
+	if name, ok := strings.CutPrefix(r.URL.Path, "/v1/buckets/"); ok && r.Method == http.MethodPut {
+		switch {
+		case s.buckets == nil:
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, `{"title": "Not allowed", "detail": "The key is for workers only."}`)
+		case s.buckets[name]:
+			io.WriteString(w, `{}`)
+		default:
+			s.buckets[name] = true
+			w.WriteHeader(http.StatusCreated)
+			io.WriteString(w, `{}`)
 		}
 		return
 	}
@@ -122,7 +137,7 @@ drafts/
 `
 
 func TestDeploy(t *testing.T) {
-	server := &contract{assets: map[string]string{}, workers: map[string]map[string]any{}}
+	server := &contract{assets: map[string]string{}, workers: map[string]map[string]any{}, buckets: map[string]bool{}}
 	h := httptest.NewServer(server)
 	defer h.Close()
 	dir := projectFolder(t, shop)
@@ -135,7 +150,21 @@ func TestDeploy(t *testing.T) {
 	if code != 0 || out != "http://shop.localhost:8787/\n" {
 		t.Fatalf("exit code %d, %q, %s", code, out, errs)
 	}
-	for _, want := range []string{"warning: wrangler.jsonc:12: kv_namespace: there is no such key: is kv_namespaces meant?", "warning: a warning", "3 assets", "GREETING (variable)"} {
+	if !server.buckets["files"] || len(server.buckets) != 1 {
+		t.Errorf("buckets %v", server.buckets)
+	}
+	if _, _, again := deploy(); strings.Contains(again, "made the bucket") {
+		t.Errorf("the bucket was there:\n%s", again)
+	}
+	server.workers, server.buckets = map[string]map[string]any{}, nil
+	if code, _, refused := deploy(); code != exitFailure || !strings.Contains(refused, `r2_buckets[0].bucket_name: the bucket "files", which FILES is to be, can't be made: Not allowed: The key is for workers only.`) || len(server.workers) != 0 {
+		t.Errorf("exit code %d, workers %v\n%s", code, server.workers, refused)
+	}
+	server.buckets = map[string]bool{"files": true}
+	if code, _, again := deploy("--var", "MORE:x:y", "--define", "DEBUG:1"); code != 0 {
+		t.Fatalf("exit code %d, %s", code, again)
+	}
+	for _, want := range []string{"made the bucket files", "warning: wrangler.jsonc:12: kv_namespace: there is no such key: is kv_namespaces meant?", "warning: a warning", "3 assets", "GREETING (variable)"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("no %q in\n%s", want, errs)
 		}

@@ -18,6 +18,7 @@ import (
 	"mayfly/host/op"
 	"mayfly/host/pipe"
 	"mayfly/host/rpc"
+	"mayfly/host/worker"
 	"mayfly/storage"
 )
 
@@ -276,12 +277,15 @@ func (f *front) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error
 	if err != nil && f.Target == nil {
 		return nil, &op.ErrorRecord{Name: "TypeError", Message: "the request has no URL"}
 	}
-	if err != nil || f.Target != nil && (f.first(u.Path) || r.Method != "GET" && r.Method != "HEAD") {
+	if err != nil || f.Target != nil && r.Method != "GET" && r.Method != "HEAD" {
 		return f.Target.Fetch(ctx, r)
 	}
 	header := make(map[string]string, len(r.Header))
 	for _, p := range r.Header {
 		header[p.Name] = p.Value
+	}
+	if f.Target != nil && f.first(u.Path) {
+		return f.passThrough(ctx, r, u, header)
 	}
 	var answer *assets.Response
 	switch navigates := header["sec-fetch-mode"] == "navigate"; {
@@ -293,7 +297,7 @@ func (f *front) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error
 			break
 		}
 		if f.Target != nil && (f.handling == assets.NotFoundNone || f.handling == "" || !navigates) {
-			return f.Target.Fetch(ctx, r)
+			return f.passThrough(ctx, r, u, header)
 		}
 		answer, err = f.assets.NotFound(ctx, r.Method, u.EscapedPath(), header)
 	}
@@ -301,6 +305,31 @@ func (f *front) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error
 	if err != nil {
 		return nil, err
 	}
+	return assetResponse(answer, u), nil
+}
+
+// passThrough asks the worker, with the assets as the origin behind it: where its
+// handler fails after ctx.passThroughOnException() they answer a GET or HEAD.
+// Where they have nothing, not even a page for what is not there, the failure is
+// the answer: a plain 404 would hide it.
+func (f *front) passThrough(ctx context.Context, r *rpc.Request, u *url.URL, header map[string]string) (*rpc.Response, error) {
+	response, err := f.Target.Fetch(ctx, r)
+	var failed *worker.PassThroughError
+	if !errors.As(err, &failed) {
+		return response, err
+	}
+	answer, origin := f.assets.Find(ctx, r.Method, u.EscapedPath(), header)
+	if answer == nil && origin == nil && f.handling != assets.NotFoundNone && f.handling != "" {
+		answer, origin = f.assets.NotFound(ctx, r.Method, u.EscapedPath(), header)
+	}
+	if origin != nil || answer == nil {
+		return nil, errors.Join(err, origin)
+	}
+	return assetResponse(answer, u), nil
+}
+
+// assetResponse is an answer of assets, as workers give theirs.
+func assetResponse(answer *assets.Response, u *url.URL) *rpc.Response {
 	response := &rpc.Response{Status: answer.Status}
 	for _, p := range answer.Header {
 		if p.Name == "location" && u.RawQuery != "" {
@@ -313,5 +342,5 @@ func (f *front) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error
 	if answer.Body != nil {
 		response.Body.Stream = pipe.From(answer.Body, answer.Size)
 	}
-	return response, nil
+	return response
 }

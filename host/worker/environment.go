@@ -169,15 +169,27 @@ func (in *instance) note(l TraceLog) {
 }
 
 // passThrough is added to the origin of a failure where the event has called
-// ctx.passThroughOnException(): there is nothing that it could pass through to.
+// ctx.passThroughOnException().
 const passThrough = 128
+
+// A PassThroughError is an error that a fetch handler threw after it had called
+// ctx.passThroughOnException(): what is behind the worker may answer in its
+// place. Where nothing is, it is an error as any other.
+type PassThroughError struct{ Record *op.ErrorRecord }
+
+func (e *PassThroughError) Error() string { return e.Record.Error() }
+
+// Unwrap makes it the handler's own error.
+func (e *PassThroughError) Unwrap() error { return e.Record }
 
 // interrupted is the code of the failure of an event that was interrupted.
 const interrupted = "ERR_INTERRUPTED"
 
 // failed is the operation event_fail.
 func (in *instance) failed(r *op.Reader) error {
-	id, origin := r.U32(), r.U8()&^passThrough
+	id, origin := r.U32(), r.U8()
+	passes := origin&passThrough != 0
+	origin &^= passThrough
 	record, err := op.ReadError(r)
 	if err == nil {
 		err = r.Done()
@@ -202,7 +214,10 @@ func (in *instance) failed(r *op.Reader) error {
 	if len(e.trace.Exceptions) < maxLogs {
 		e.trace.Exceptions = append(e.trace.Exceptions, TraceException{Timestamp: time.Now().UnixMilli(), Name: shown.Name, Message: shown.Message, Stack: shown.Stack})
 	}
-	if origin == 0 {
+	switch {
+	case origin == 0 && passes && e.kind == dispatchFetch:
+		e.give(outcome{err: &PassThroughError{&shown}})
+	case origin == 0:
 		e.give(outcome{err: &shown})
 	}
 	return nil

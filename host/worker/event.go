@@ -48,6 +48,7 @@ type event struct {
 	calls      map[*event]struct{} // events whose context it is
 	uploads    []uint32            // operations whose bodies the guest writes
 	answered   bool
+	left       bool // nobody waits for the answer any more
 	said       bool // that it is done
 	holds      int  // bodies that are passed on and not yet read
 	over       bool
@@ -122,6 +123,9 @@ func (e *event) wait(ctx context.Context) (outcome, error) {
 		return a, a.err
 	case <-ctx.Done():
 	}
+	e.in.mu.Lock()
+	e.left = true
+	e.in.mu.Unlock()
 	e.abandon()
 	select {
 	case a := <-e.answers: // it came at the same time
@@ -166,11 +170,16 @@ func (e *event) give(a outcome) bool {
 		return false
 	}
 	e.answered = true
+	left := e.left
+	if e.done == nil && !left {
+		e.answers <- a // with the lock: who leaves meanwhile finds it
+	}
 	e.in.mu.Unlock()
-	if e.done != nil {
+	switch {
+	case e.done != nil:
 		e.done(a)
-	} else {
-		e.answers <- a
+	case left:
+		a.discard()
 	}
 	return true
 }

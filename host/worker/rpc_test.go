@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"mayfly/host/binding"
 	"mayfly/host/binding/kv"
 	"mayfly/host/rpc"
+	"mayfly/runtime/isolate"
 	"mayfly/storage/kv/embedded"
 )
 
@@ -206,5 +208,44 @@ export default class extends WorkerEntrypoint { target() { return new Target() }
 	const want = `["ok","Worker exceeded CPU time limit.","The execution context which hosted this callback is no longer running.","ok"]`
 	if body != want {
 		t.Errorf("got  %s\nwant %s", body, want)
+	}
+}
+
+// tally is a target that counts how often it was let go.
+type tally struct {
+	rpc.Target
+	released atomic.Int64
+}
+
+func (c *tally) Release() { c.released.Add(1) }
+
+// An answer that a guest gives while its caller goes is let go, on whichever side
+// of the other it comes: nobody else will.
+func TestAnswerAsCallerGoes(t *testing.T) {
+	w := newService(t, nil).Worker(script(`export default { fetch() { return new Response("here") } }`))
+	if _, body := get(t, w.Entrypoint("", rpc.Value{}, Limits{}), "http://a.test/"); body != "here" {
+		t.Fatalf("%q", body)
+	}
+	w.mu.Lock()
+	in := w.instances[0]
+	w.mu.Unlock()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, answerFirst := range map[string]bool{"before": true, "after": false} {
+		target := &tally{}
+		answer := outcome{value: rpc.Value{Caps: []rpc.Capability{{Target: target}}}}
+		e := in.begin(dispatchCall, nil, Limits{})
+		if answerFirst {
+			e.give(answer)
+		}
+		a, err := e.wait(gone)
+		if !answerFirst {
+			e.give(answer)
+		}
+		a.value.Release() // it may have been in time
+		if n := target.released.Load(); n != 1 {
+			t.Errorf("%s: %v, and the answer was let go %d times", name, err, n)
+		}
+		e.finish(isolate.Canceled, nil)
 	}
 }

@@ -162,3 +162,19 @@ export default class extends WorkerEntrypoint { add(a, b) { return a + b } }`))
 	b.ReportMetric(float64(cpu[0].Load())/float64(b.N), "callee-ns/op")
 	b.ReportMetric(float64(cpu[1].Load())/float64(b.N), "caller-ns/op")
 }
+
+// A handler's failure says whether what is behind the worker may answer instead.
+func TestPassThroughOnException(t *testing.T) {
+	target := entry(newService(t, nil), script(`export default { async fetch(request, env, ctx) {
+	if (request.url.endsWith("/pass")) ctx.passThroughOnException();
+	throw new RangeError("no");
+} }`))
+	for path, passes := range map[string]bool{"/pass": true, "/fail": false} {
+		_, err := target.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://a.test" + path})
+		var through *PassThroughError
+		var record *op.ErrorRecord
+		if errors.As(err, &through) != passes || !errors.As(err, &record) || record.Name != "RangeError" || record.Message != "no" {
+			t.Errorf("%s: %#v", path, err)
+		}
+	}
+}

@@ -137,7 +137,8 @@ func TestEnvironments(t *testing.T) {
 func TestMistakesAreNamedWithTheirLine(t *testing.T) {
 	for _, c := range []struct{ file, text, want string }{
 		{"w.jsonc", "{\n\"main\": 5}", `w.jsonc:2: main: expected a string, but it is a number`},
-		{"w.jsonc", "{\"main\": \"a.js\",\n\"r2_buckets\": [\n{\"binding\": \"A\"},\n{\"bucket_name\": \"b\"}]}", `w.jsonc:4: r2_buckets[1]: it needs binding`},
+		{"w.jsonc", "{\"main\": \"a.js\",\n\"r2_buckets\": [\n{\"binding\": \"A\"},\n{\"bucket_name\": \"other\"}]}", `w.jsonc:4: r2_buckets[1]: it needs binding`},
+		{"w.jsonc", "{\"main\": \"a.js\",\n\"r2_buckets\": [{\"binding\": \"A\",\n\"bucket_name\": \"b\"}]}", `w.jsonc:3: r2_buckets[0].bucket_name: "b" is no name of a bucket: expected 3 to 63 of a-z, 0-9 and - inside`},
 		{"w.jsonc", "{\"main\": \"a.js\",\n\"vars\": {\"A\": 1},\n\"kv_namespaces\": [{\"binding\": \"A\"}]}", `w.jsonc:3: kv_namespaces[0].binding: A is the name of another binding already: vars.A`},
 		{"w.jsonc", "{\"main\": \"a.js\",\n\n\"triggers\": {\"crons\": [\"* * *\"]}}", `w.jsonc:3: triggers.crons[0]: "* * *" has 3 parts: expected 5, as */5 * * * * (minute, hour, day, month, day of the week)`},
 		{"w.jsonc", "{\"main\": \"a.js\",\n\"compatibility_date\": \"soon\"}", `w.jsonc:2: compatibility_date: "soon" is no date: expected one like 2026-11-01`},

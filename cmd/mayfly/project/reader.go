@@ -251,8 +251,12 @@ func (r *reader) r2(v *value, field string) {
 	r.items(v, field, func(item *value, field string) {
 		var b Bucket
 		if r.members(item, field, readers{
-			"binding":             func(v *value, f string) { r.binding(v, f, &b.Binding) },
-			"bucket_name":         func(v *value, f string) { r.text(v, f, &b.Name) },
+			"binding": func(v *value, f string) { r.binding(v, f, &b.Binding) },
+			"bucket_name": func(v *value, f string) {
+				if r.text(v, f, &b.Name) && !isBucketName(b.Name) {
+					r.fail(v.line, f, "%q is no name of a bucket: expected 3 to 63 of a-z, 0-9 and - inside", b.Name)
+				}
+			},
 			"preview_bucket_name": nil, "jurisdiction": nil, "remote": r.remote, "local_dev": nil,
 		}, "binding") {
 			if b.Name == "" {
@@ -262,6 +266,10 @@ func (r *reader) r2(v *value, field string) {
 		}
 	})
 }
+
+// isBucketName says whether the stores take a name. They have the last word; this
+// one is said with the line, before anything runs.
+var isBucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`).MatchString
 
 // bucketName makes a name of a bucket of a binding's, as wrangler does when it
 // provides one.
