@@ -76,7 +76,7 @@ func newPage(t *testing.T, browser context.Context) *page {
 		}
 	}))
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	p.ctx = ctx
 	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})

@@ -70,7 +70,7 @@ func (cmd *devCommand) Run(ctx context.Context, c console) (err error) {
 	if err != nil {
 		return err
 	}
-	d := &development{command: cmd, dir: config.Dir, log: &devLog{style: style, w: c.err}, reloads: &reloads{}, prepared: make(chan struct{}), begun: make(chan struct{})}
+	d := &development{command: cmd, dir: config.Dir, log: &devLog{style: style, w: c.err}, reloads: newReloads(), prepared: make(chan struct{}), begun: make(chan struct{})}
 	d.all = []*development{d}
 	configs := []*project.Config{config}
 	for _, path := range cmd.With {

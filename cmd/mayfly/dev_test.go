@@ -247,6 +247,9 @@ func TestDev(t *testing.T) {
 		return ""
 	}
 	before := next()
+	if _, page := d.get("/", true); !strings.Contains(page, devScript+"?build="+before+`"`) {
+		t.Errorf("%s isn't of build %s", page, before)
+	}
 	d.write("src/text.txt", "second")
 	if after := next(); after == before {
 		t.Errorf("build %s twice", after)

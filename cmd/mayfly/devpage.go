@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"mayfly/host/bundle"
 	"mayfly/host/op"
@@ -30,13 +31,17 @@ var errorPageText string
 
 var errorPage = html.Must(html.New("page").Parse(errorPageText))
 
-// reloadScript has a page loaded anew when the project has changed.
+// reloadScript has a page loaded anew when the project has changed since the
+// build that answered it: also when that was before the page began to listen.
+// It asks once for each build, since a page out of a cache stays as old as it is.
 const reloadScript = `(() => {
-  let build;
+  const asked = "mayfly-reloaded-for";
+  const build = new URL(document.currentScript.src).searchParams.get("build");
   const source = new EventSource("` + devEvents + `");
   source.addEventListener("build", (event) => {
-    if (build !== undefined && build !== event.data) location.reload();
-    build = event.data;
+    if (event.data === build || event.data === sessionStorage.getItem(asked)) return;
+    sessionStorage.setItem(asked, event.data);
+    location.reload();
   });
 })();
 `
@@ -150,8 +155,9 @@ func (d *development) describeRecord(r *op.ErrorRecord, depth int) *pageError {
 // showError answers a request whose worker failed: a page for a browser, text
 // for anybody else.
 func (d *development) showError(w http.ResponseWriter, r *http.Request, err error) bool {
+	var script string
 	if page, ok := w.(*reloadingWriter); ok {
-		page.head = true // the page below has the script
+		page.head, script = true, page.script // the page below has it
 	}
 	h := w.Header()
 	clear(h)
@@ -178,7 +184,7 @@ func (d *development) showError(w http.ResponseWriter, r *http.Request, err erro
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(http.StatusInternalServerError)
 	if r.Method != http.MethodHead {
-		_ = errorPage.Execute(w, map[string]any{"Errors": list, "Script": devScript, "Worker": d.workerName(), "Method": r.Method, "URL": r.URL.RequestURI()}) // the client may be gone
+		_ = errorPage.Execute(w, map[string]any{"Errors": list, "Script": script, "Worker": d.workerName(), "Method": r.Method, "URL": r.URL.RequestURI()}) // the client may be gone
 	}
 	return true
 }
@@ -186,8 +192,20 @@ func (d *development) showError(w http.ResponseWriter, r *http.Request, err erro
 // A reloads tells pages that there is a new build.
 type reloads struct {
 	mu      sync.Mutex
-	build   int
-	waiting map[chan int]struct{}
+	build   int64
+	waiting map[chan int64]struct{}
+}
+
+// newReloads counts from the time, so that pages of a process before this one
+// are loaded anew.
+func newReloads() *reloads { return &reloads{build: time.Now().UnixMilli()} }
+
+// script is the address of the script for pages that the build there is now, or
+// a later one, answers.
+func (l *reloads) script() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("%s?build=%d", devScript, l.build)
 }
 
 // announce tells of a build.
@@ -206,10 +224,10 @@ func (l *reloads) announce() {
 
 // ServeHTTP sends the number of each build as an event.
 func (l *reloads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := make(chan int, 1)
+	c := make(chan int64, 1)
 	l.mu.Lock()
 	if l.waiting == nil {
-		l.waiting = map[chan int]struct{}{}
+		l.waiting = map[chan int64]struct{}{}
 	}
 	l.waiting[c] = struct{}{}
 	c <- l.build
@@ -239,8 +257,9 @@ func (l *reloads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // through it.
 type reloadingWriter struct {
 	http.ResponseWriter
-	head bool // there is no body to add to
-	page bool
+	script string // its address
+	head   bool   // there is no body to add to
+	page   bool
 }
 
 // Unwrap is for http.ResponseController.
@@ -254,6 +273,7 @@ func (w *reloadingWriter) WriteHeader(status int) {
 	if w.page {
 		h.Del("Content-Length")
 		h.Del("Etag")
+		h.Del("Last-Modified") // the build may be another while the page isn't
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -261,6 +281,6 @@ func (w *reloadingWriter) WriteHeader(status int) {
 // finish adds the script.
 func (w *reloadingWriter) finish() {
 	if w.page {
-		_, _ = w.Write([]byte("\n<script src=\"" + devScript + "\"></script>")) // the client may be gone
+		_, _ = w.Write([]byte("\n<script src=\"" + w.script + "\"></script>")) // the client may be gone
 	}
 }

@@ -44,6 +44,8 @@ func (d *development) handler(life context.Context, address net.Addr) http.Handl
 				break
 			}
 		}
+		// The script is of the build there is now: who answers may be a later one.
+		page := &reloadingWriter{ResponseWriter: w, script: d.reloads.script(), head: r.Method == http.MethodHead}
 		switch r.URL.Path {
 		case devEvents:
 			d.reloads.ServeHTTP(w, r)
@@ -54,10 +56,9 @@ func (d *development) handler(life context.Context, address net.Addr) http.Handl
 			_, _ = io.WriteString(w, reloadScript) // the client may be gone
 			return
 		case "/cdn-cgi/handler/scheduled", "/__scheduled":
-			d.all[which].scheduled(w, r)
+			d.all[which].scheduled(page, r)
 			return
 		}
-		page := &reloadingWriter{ResponseWriter: w, head: r.Method == http.MethodHead}
 		defer page.finish()
 		forwards[which].ServeHTTP(page, r)
 	})
