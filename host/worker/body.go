@@ -163,7 +163,7 @@ func (in *instance) respond(r *op.Reader, w *op.Writer) error {
 	if t, ok := e.trace.Event.(*FetchTrace); ok {
 		t.Response = &FetchTraceResponse{response.Status}
 	}
-	a := outcome{response: response}
+	a := outcome{response: response, after: in.iso}
 	if !e.give(a) {
 		a.discard()
 	}

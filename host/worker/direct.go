@@ -94,10 +94,10 @@ func (e *event) fetchNow(id uint32, target rpc.Target, r *rpc.Request, redirect 
 					in.fail1(id, streamError(err))
 					return
 				}
-				e.arrived(id, r, response)
+				e.arrived(nil, id, r, response)
 			}()
 		default:
-			e.arrived(id, r, a.response)
+			e.arrived(a.after, id, r, a.response)
 			target.Release()
 		}
 	}
@@ -112,7 +112,7 @@ func (e *event) fetchNow(id uint32, target rpc.Target, r *rpc.Request, redirect 
 		return true
 	}
 	// An error is the answer.
-	_ = entrypoint.ask(asked, r)
+	_ = entrypoint.ask(asked, in.iso, r)
 	return true
 }
 
@@ -143,13 +143,13 @@ func (e *event) callNow(id uint32, target rpc.Target, c *rpc.Call) bool {
 			in.fail1(id, err)
 			return
 		}
-		in.Settle(id, true, w.Message())
+		in.settleAfter(a.after, id, true, w.Message())
 	}
 	if !in.stopper(id, asked.abandon) {
 		asked.finish("", errAborted)
 		return true
 	}
-	_ = asked.sendCall(c, func(w *op.Writer) {
+	_ = asked.sendCall(c, in.iso, func(w *op.Writer) {
 		w.U8(0)
 		if err := entrypoint.writeTo(asked, w); err != nil {
 			asked.finish("", err)

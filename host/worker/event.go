@@ -65,6 +65,9 @@ type outcome struct {
 	response *rpc.Response
 	value    rpc.Value
 	err      error
+	// after is the isolate in whose turn it was given: what follows from it may
+	// wait for the end of that.
+	after *isolate.Isolate
 }
 
 // begin makes an event of an instance. Nil if that is over.
@@ -104,15 +107,20 @@ func (in *instance) begin(kind uint8, caller *rpc.Caller, limits Limits) *event 
 }
 
 // deliver gives the event to the guest.
-func (e *event) deliver(kind uint8, message []byte) { e.deliverTo(e.context, kind, message) }
+func (e *event) deliver(kind uint8, message []byte) { e.deliverAfter(nil, kind, message) }
+
+// deliverAfter is deliver in the turn of another isolate, if one is given.
+func (e *event) deliverAfter(after *isolate.Isolate, kind uint8, message []byte) {
+	e.deliverTo(e.context, after, kind, message)
+}
 
 // deliverTo has the turn be another event's.
-func (e *event) deliverTo(context *event, kind uint8, message []byte) {
+func (e *event) deliverTo(context *event, after *isolate.Isolate, kind uint8, message []byte) {
 	w := op.NewWriter(make([]byte, 0, len(message)+16))
 	w.U32(e.id)
 	w.U8(kind)
 	w.Bytes(message)
-	e.in.resident.Deliver(isolate.Delivery{Event: context.id, Kind: uint32(op.EventDispatch), Message: w.Message(), CPU: context.limits.CPU})
+	e.in.resident.Deliver(isolate.Delivery{Event: context.id, Kind: uint32(op.EventDispatch), Message: w.Message(), CPU: context.limits.CPU, After: after})
 }
 
 // wait is the event's answer. Where nobody waits any more the guest is told, and
@@ -306,7 +314,7 @@ func (e *event) end(o isolate.Outcome, err error, inTurn bool) {
 	}
 	for c := range calls {
 		c.finish(isolate.Canceled, cmp.Or(err, error(errDestination)))
-		c.deliverTo(c, dispatchEnd, nil)
+		c.deliverTo(c, nil, dispatchEnd, nil)
 	}
 	for _, b := range bodies {
 		b.abort()

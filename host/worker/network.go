@@ -11,6 +11,7 @@ import (
 	"mayfly/host/op"
 	"mayfly/host/pipe"
 	"mayfly/host/rpc"
+	"mayfly/runtime/isolate"
 )
 
 // net is the event's way to the network, made when first used.
@@ -176,7 +177,7 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 			return
 		}
 		// The context lives on: the target may be writing still.
-		e.arrived(id, request, response)
+		e.arrived(nil, id, request, response)
 	}()
 }
 
@@ -260,8 +261,9 @@ func header(list []op.Pair, name string) string {
 	return ""
 }
 
-// arrived settles a fetch with its response.
-func (e *event) arrived(id uint32, request *rpc.Request, response *rpc.Response) {
+// arrived settles a fetch with its response, in the turn of another isolate if
+// one is given.
+func (e *event) arrived(after *isolate.Isolate, id uint32, request *rpc.Request, response *rpc.Response) {
 	in := e.in
 	w := op.NewWriter(make([]byte, 0, 256+len(response.Body.Bytes)))
 	w.U32(uint32(response.Status))
@@ -296,7 +298,7 @@ func (e *event) arrived(id uint32, request *rpc.Request, response *rpc.Response)
 		w.Bytes(nil)
 	}
 	w.U32(handle)
-	in.Settle(id, true, w.Message())
+	in.settleAfter(after, id, true, w.Message())
 }
 
 // A network is a way to the network as a target: a binding of the type fetcher

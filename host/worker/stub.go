@@ -279,12 +279,13 @@ func (x *export) Fetch(context.Context, *rpc.Request) (*rpc.Response, error) {
 
 // Call implements rpc.Target.
 func (x *export) Call(ctx context.Context, c *rpc.Call) (rpc.Value, error) {
-	return x.start(c)(ctx)
+	return x.start(c, nil)(ctx)
 }
 
 // start delivers a call, so that it comes before those that start later, and
-// answers a function that waits for its result.
-func (x *export) start(c *rpc.Call) func(context.Context) (rpc.Value, error) {
+// answers a function that waits for its result. It may be called in the turn of
+// another isolate.
+func (x *export) start(c *rpc.Call, after *isolate.Isolate) func(context.Context) (rpc.Value, error) {
 	fail := func(err error) func(context.Context) (rpc.Value, error) {
 		return func(context.Context) (rpc.Value, error) { return rpc.Value{}, err }
 	}
@@ -306,7 +307,7 @@ func (x *export) start(c *rpc.Call) func(context.Context) (rpc.Value, error) {
 		return fail(errStubOver)
 	}
 	e.trace.Event = &CallTrace{method(c)}
-	err := e.sendCall(c, func(w *op.Writer) {
+	err := e.sendCall(c, after, func(w *op.Writer) {
 		w.U8(1)
 		w.Str("")
 		w.Bytes(nil)
@@ -344,13 +345,13 @@ func method(c *rpc.Call) string {
 
 // call dispatches a call and waits for its result; target writes what is called.
 func (e *event) call(ctx context.Context, c *rpc.Call, target func(*op.Writer)) (rpc.Value, error) {
-	if err := e.sendCall(c, target); err != nil {
+	if err := e.sendCall(c, nil, target); err != nil {
 		return rpc.Value{}, err
 	}
 	return e.result(ctx)
 }
 
-func (e *event) sendCall(c *rpc.Call, target func(*op.Writer)) error {
+func (e *event) sendCall(c *rpc.Call, after *isolate.Isolate, target func(*op.Writer)) error {
 	w := op.NewWriter(make([]byte, 0, 64+len(c.Arguments.Message)))
 	target(w)
 	if c.Get {
@@ -363,7 +364,7 @@ func (e *event) sendCall(c *rpc.Call, target func(*op.Writer)) error {
 		e.finish("", err)
 		return err
 	}
-	e.deliver(dispatchCall, w.Message())
+	e.deliverAfter(after, dispatchCall, w.Message())
 	return nil
 }
 
@@ -414,7 +415,7 @@ func (e *event) callStub(id uint32, message []byte) {
 	}
 	result := func(ctx context.Context) (rpc.Value, error) { return target.Call(ctx, call) }
 	if x, ok := target.(*export); ok {
-		result = x.start(call)
+		result = x.start(call, in.iso)
 	}
 	go func() {
 		defer cancel(nil)
@@ -482,7 +483,7 @@ func (in *instance) answer(r *op.Reader) error {
 		v.Release()
 		return err
 	}
-	a := outcome{value: v}
+	a := outcome{value: v, after: in.iso}
 	if !e.give(a) {
 		a.discard()
 	}

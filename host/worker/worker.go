@@ -275,15 +275,16 @@ func (t *Entrypoint) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, 
 		r.Body.Discard()
 		return nil, err
 	}
-	if err := t.ask(e, r); err != nil {
+	if err := t.ask(e, nil, r); err != nil {
 		return nil, err
 	}
 	a, err := e.wait(ctx)
 	return a.response, err
 }
 
-// ask gives an event its request.
-func (t *Entrypoint) ask(e *event, r *rpc.Request) error {
+// ask gives an event its request, in the turn of another isolate if one is
+// given.
+func (t *Entrypoint) ask(e *event, after *isolate.Isolate, r *rpc.Request) error {
 	if t.worker.service.watched(t.worker) {
 		e.trace.Event = fetchTrace(r)
 	} else {
@@ -317,7 +318,7 @@ func (t *Entrypoint) ask(e *event, r *rpc.Request) error {
 		w.Bytes(nil)
 		w.U32(0)
 	}
-	e.deliver(dispatchFetch, w.Message())
+	e.deliverAfter(after, dispatchFetch, w.Message())
 	return nil
 }
 
