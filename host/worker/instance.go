@@ -246,6 +246,9 @@ func (in *instance) Start(iso *isolate.Isolate, number, id uint32, message []byt
 		return
 	}
 	in.owners[id] = e
+	if e.operations == nil {
+		e.operations = map[uint32]func(){}
+	}
 	e.operations[id] = nil
 	in.mu.Unlock()
 	switch o := op.Op(number); o {

@@ -49,7 +49,7 @@ func (in *instance) networkBody(e *event, session *fetch.Session) uint32 {
 	}
 	if !e.over {
 		in.bodies[in.handle] = bodyHandle{session: session, event: e}
-		e.handles[in.handle] = struct{}{}
+		e.handle(in.handle)
 	}
 	return in.handle
 }
@@ -127,8 +127,6 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 	}
 	caller := e.asking()
 	request.Caller = &caller
-	ctx, cancel := context.WithCancelCause(context.Background())
-	stop := func() { cancel(errAborted) }
 	switch kind {
 	case bodyBytes:
 		request.Body.Bytes = append(make([]byte, 0, len(content)), content...)
@@ -141,10 +139,6 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 		in.uploads[id] = request.Body.Stream
 		e.uploads = append(e.uploads, id)
 		in.mu.Unlock()
-		stop = func() {
-			cancel(errAborted)
-			request.Body.Stream.End(errAborted)
-		}
 	case bodyOfHost:
 		if len(content) == 4 {
 			request.Body.Stream, err = in.takeBody(op.NewReader(content).U32())
@@ -152,15 +146,20 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 			err = op.ErrMessage
 		}
 		if err != nil {
-			cancel(nil)
 			target.Release()
 			in.fail1(id, err)
 			return
 		}
 	}
 	if e.fetchNow(id, target, request, redirect) {
-		cancel(nil)
 		return
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stop := func() {
+		cancel(errAborted)
+		if kind == bodyStream {
+			request.Body.Stream.End(errAborted)
+		}
 	}
 	if !in.stopper(id, stop) {
 		cancel(nil)

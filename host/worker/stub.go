@@ -55,6 +55,9 @@ func (in *instance) addStub(t rpc.Target, e *event) (uint32, error) {
 	}
 	in.stubs[in.stubbed] = &stub{t, e}
 	if e != nil {
+		if e.held == nil {
+			e.held = map[uint32]struct{}{}
+		}
 		e.held[in.stubbed] = struct{}{}
 	}
 	return in.stubbed, nil
@@ -297,7 +300,7 @@ func (x *export) start(c *rpc.Call, after *isolate.Isolate) func(context.Context
 		return fail(errStubOver)
 	}
 	// What the call gets and begins belongs to the event that gave the object out.
-	e := x.in.begin(dispatchCall, c.Caller, x.event.limits)
+	e := x.in.begin(dispatchCall, c.Caller, x.event.limits, nil)
 	if e != nil && !e.within(x.event) {
 		e.finish(isolate.Canceled, nil)
 		e = nil
@@ -352,7 +355,7 @@ func (e *event) call(ctx context.Context, c *rpc.Call, target func(*op.Writer)) 
 }
 
 func (e *event) sendCall(c *rpc.Call, after *isolate.Isolate, target func(*op.Writer)) error {
-	w := op.NewWriter(make([]byte, 0, 64+len(c.Arguments.Message)))
+	w := e.dispatch(dispatchCall, 64+len(c.Arguments.Message))
 	target(w)
 	if c.Get {
 		w.U8(1)
@@ -364,7 +367,7 @@ func (e *event) sendCall(c *rpc.Call, after *isolate.Isolate, target func(*op.Wr
 		e.finish("", err)
 		return err
 	}
-	e.deliverAfter(after, dispatchCall, w.Message())
+	e.send(after, w)
 	return nil
 }
 
@@ -400,17 +403,16 @@ func (e *event) callStub(id uint32, message []byte) {
 		return
 	}
 	target.Retain()
+	caller := e.asking()
+	call := &rpc.Call{Get: get == 1, Path: path, Arguments: arguments, Caller: &caller}
+	if e.callNow(id, target, call) {
+		return
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	if !in.stopper(id, func() { cancel(errAborted) }) {
 		cancel(nil)
 		arguments.Release()
 		target.Release()
-		return
-	}
-	caller := e.asking()
-	call := &rpc.Call{Get: get == 1, Path: path, Arguments: arguments, Caller: &caller}
-	if e.callNow(id, target, call) {
-		cancel(nil)
 		return
 	}
 	result := func(ctx context.Context) (rpc.Value, error) { return target.Call(ctx, call) }

@@ -21,6 +21,7 @@ type Worker struct {
 	limits  Limits
 	program *isolate.Program
 	layer   *vfs.Layer
+	version *TraceVersion
 
 	mu        sync.Mutex
 	base      *base // nil: not yet evaluated
@@ -38,6 +39,9 @@ type Worker struct {
 // Worker makes a worker of a definition.
 func (s *Service) Worker(def Definition) *Worker {
 	w := &Worker{service: s, def: def}
+	if def.Version != "" {
+		w.version = &TraceVersion{def.Version}
+	}
 	w.limits = def.Limits.or(s.config.Defaults).Lower(s.config.Caps)
 	return w
 }
@@ -248,7 +252,7 @@ func (t *Entrypoint) begin(ctx context.Context, kind uint8, caller *rpc.Caller) 
 		if err != nil {
 			return nil, err
 		}
-		if e := in.begin(kind, caller, t.limits); e != nil {
+		if e := in.begin(kind, caller, t.limits, nil); e != nil {
 			e.trace.Entrypoint = t.name
 			return e, nil
 		}
@@ -290,7 +294,7 @@ func (t *Entrypoint) ask(e *event, after *isolate.Isolate, r *rpc.Request) error
 	} else {
 		e.trace.Event = &FetchTrace{}
 	}
-	w := op.NewWriter(make([]byte, 0, 512+len(r.Body.Bytes)))
+	w := e.dispatch(dispatchFetch, 512+len(r.Body.Bytes))
 	if err := t.writeTo(e, w); err != nil {
 		e.finish("", err)
 		return err
@@ -318,7 +322,7 @@ func (t *Entrypoint) ask(e *event, after *isolate.Isolate, r *rpc.Request) error
 		w.Bytes(nil)
 		w.U32(0)
 	}
-	e.deliverAfter(after, dispatchFetch, w.Message())
+	e.send(after, w)
 	return nil
 }
 

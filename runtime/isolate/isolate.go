@@ -247,7 +247,7 @@ func (iso *Isolate) next(status Status) (s Settlement, more bool, err error) {
 		iso.mu.Lock()
 		if len(iso.settled) > 0 {
 			s = iso.settled[0]
-			iso.settled = iso.settled[1:]
+			iso.settled = without(iso.settled)
 			iso.mu.Unlock()
 			return s, true, nil
 		}
@@ -299,7 +299,7 @@ func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
 		iso.mu.Lock()
 		if len(iso.settled) > 0 {
 			s = iso.settled[0]
-			iso.settled = iso.settled[1:]
+			iso.settled = without(iso.settled)
 			if x := iso.resident; x != nil {
 				iso.account()
 				x.passLocked(x.owners[s.ID])

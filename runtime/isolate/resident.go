@@ -76,6 +76,7 @@ type Resident struct {
 	state    *State // what it left when it was parked
 	admitted bool   // the scheduler counts it
 	events   map[uint32]*account
+	spare    *account          // of an event that is finished, for the next
 	owners   map[uint32]uint32 // of pending operations
 	last     bool              // the last turn was a settlement: a delivery has precedence
 
@@ -110,7 +111,12 @@ func (x *Resident) Deliver(d Delivery) {
 			x.events = map[uint32]*account{}
 		}
 		if x.events[d.Event] == nil {
-			x.events[d.Event] = &account{limit: d.CPU}
+			a := x.spare
+			if x.spare = nil; a == nil {
+				a = new(account)
+			}
+			*a = account{limit: d.CPU}
+			x.events[d.Event] = a
 		}
 	}
 	after := d.After
@@ -440,14 +446,13 @@ func (x *Resident) nextLocked() (s Settlement, d Delivery, what int) {
 	switch {
 	case len(iso.settled) > 0 && (!x.last || len(x.inbox) == 0):
 		s = iso.settled[0]
-		iso.settled = iso.settled[1:]
+		iso.settled = without(iso.settled)
 		event = x.owners[s.ID]
 		delete(x.owners, s.ID)
 		what = settlement
 	case len(x.inbox) > 0:
 		d = x.inbox[0]
-		x.inbox[0] = Delivery{}
-		x.inbox = x.inbox[1:]
+		x.inbox = without(x.inbox)
 		event = d.Event
 		what = delivery
 	default:
@@ -456,6 +461,17 @@ func (x *Resident) nextLocked() (s Settlement, d Delivery, what int) {
 	x.last = what == settlement
 	x.beginLocked(event)
 	return s, d, what
+}
+
+// without is a queue without its first item. One that has become empty keeps its
+// room for the next.
+func without[T any](queue []T) []T {
+	var none T
+	queue[0] = none
+	if len(queue) == 1 {
+		return queue[:0]
+	}
+	return queue[1:]
 }
 
 // restLocked gives the processor back: nothing is to be done. The goroutine still
