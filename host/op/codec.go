@@ -203,12 +203,26 @@ func (r *Reader) Pairs() []Pair {
 	if n == 0 {
 		return nil
 	}
-	list := make([]Pair, 0, min(n, 256))
-	for i := 0; i < n && r.err == nil; i++ {
-		list = append(list, Pair{Name: r.Str(), Value: r.Str()})
+	start := r.rest
+	for i := 0; i < 2*n && r.err == nil; i++ {
+		r.Bytes()
 	}
 	if r.err != nil {
 		return nil
+	}
+	// One string has all of them: a message may have many short ones.
+	all := string(start[:len(start)-len(r.rest)])
+	at := 0
+	next := func() string {
+		end := at + 4 + int(binary.LittleEndian.Uint32(start[at:]))
+		s := all[at+4 : end]
+		at = end
+		return s
+	}
+	list := make([]Pair, n)
+	for i := range list {
+		list[i].Name = next()
+		list[i].Value = next()
 	}
 	return list
 }

@@ -59,8 +59,16 @@ func (in *instance) addBody(e *event, b bodyHandle) (uint32, error) {
 	}
 	b.event = e
 	in.bodies[in.piped] = b
-	e.handles[in.piped] = struct{}{}
+	e.handle(in.piped)
 	return in.piped, nil
+}
+
+// handle notes a handle that the event holds. The instance's lock is held.
+func (e *event) handle(handle uint32) {
+	if e.handles == nil {
+		e.handles = map[uint32]struct{}{}
+	}
+	e.handles[handle] = struct{}{}
 }
 
 // dropBody forgets a handle.
@@ -161,9 +169,10 @@ func (in *instance) respond(r *op.Reader, w *op.Writer) error {
 		return err
 	}
 	if t, ok := e.trace.Event.(*FetchTrace); ok {
-		t.Response = &FetchTraceResponse{response.Status}
+		t.answer.Status = response.Status
+		t.Response = &t.answer
 	}
-	a := outcome{response: response}
+	a := outcome{response: response, after: in.iso}
 	if !e.give(a) {
 		a.discard()
 	}

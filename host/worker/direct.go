@@ -44,8 +44,8 @@ func (t *dynamicEntrypoint) Now() *Entrypoint {
 }
 
 // beginNow makes an event for the entrypoint, if the worker's base is there; nil
-// otherwise.
-func (t *Entrypoint) beginNow(kind uint8, caller *rpc.Caller) *event {
+// otherwise. done gets its answer.
+func (t *Entrypoint) beginNow(kind uint8, caller *rpc.Caller, done func(outcome)) *event {
 	w := t.worker
 	w.mu.Lock()
 	if w.base == nil && w.building == nil && !w.closed && w.prepare() == nil && w.def.Code != nil {
@@ -58,7 +58,7 @@ func (t *Entrypoint) beginNow(kind uint8, caller *rpc.Caller) *event {
 	in := w.choose()
 	w.mu.Unlock()
 	w.service.touch(in)
-	e := in.begin(kind, caller, t.limits)
+	e := in.begin(kind, caller, t.limits, done)
 	if e != nil {
 		e.trace.Entrypoint = t.name
 	}
@@ -76,12 +76,8 @@ func (e *event) fetchNow(id uint32, target rpc.Target, r *rpc.Request, redirect 
 	if entrypoint == nil {
 		return false
 	}
-	asked := entrypoint.beginNow(dispatchFetch, r.Caller)
-	if asked == nil {
-		return false
-	}
 	in := e.in
-	asked.done = func(a outcome) {
+	asked := entrypoint.beginNow(dispatchFetch, r.Caller, func(a outcome) {
 		switch {
 		case a.err != nil:
 			target.Release()
@@ -94,12 +90,15 @@ func (e *event) fetchNow(id uint32, target rpc.Target, r *rpc.Request, redirect 
 					in.fail1(id, streamError(err))
 					return
 				}
-				e.arrived(id, r, response)
+				e.arrived(nil, id, r, response)
 			}()
 		default:
-			e.arrived(id, r, a.response)
+			e.arrived(a.after, id, r, a.response)
 			target.Release()
 		}
+	})
+	if asked == nil {
+		return false
 	}
 	stop := func() {
 		if r.Body.Stream != nil {
@@ -112,7 +111,7 @@ func (e *event) fetchNow(id uint32, target rpc.Target, r *rpc.Request, redirect 
 		return true
 	}
 	// An error is the answer.
-	_ = entrypoint.ask(asked, r)
+	_ = entrypoint.ask(asked, in.iso, r)
 	return true
 }
 
@@ -126,13 +125,8 @@ func (e *event) callNow(id uint32, target rpc.Target, c *rpc.Call) bool {
 	if entrypoint == nil {
 		return false
 	}
-	asked := entrypoint.beginNow(dispatchCall, c.Caller)
-	if asked == nil {
-		return false
-	}
 	in := e.in
-	asked.trace.Event = &CallTrace{method(c)}
-	asked.done = func(a outcome) {
+	asked := entrypoint.beginNow(dispatchCall, c.Caller, func(a outcome) {
 		target.Release()
 		if a.err != nil {
 			in.fail1(id, a.err)
@@ -143,13 +137,17 @@ func (e *event) callNow(id uint32, target rpc.Target, c *rpc.Call) bool {
 			in.fail1(id, err)
 			return
 		}
-		in.Settle(id, true, w.Message())
+		in.settleAfter(a.after, id, true, w.Message())
+	})
+	if asked == nil {
+		return false
 	}
+	asked.trace.Event = &CallTrace{method(c)}
 	if !in.stopper(id, asked.abandon) {
 		asked.finish("", errAborted)
 		return true
 	}
-	_ = asked.sendCall(c, func(w *op.Writer) {
+	_ = asked.sendCall(c, in.iso, func(w *op.Writer) {
 		w.U8(0)
 		if err := entrypoint.writeTo(asked, w); err != nil {
 			asked.finish("", err)

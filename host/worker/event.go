@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -37,10 +38,10 @@ type event struct {
 	// gave out, that event; of others, the event itself.
 	context *event
 
-	answers chan outcome  // capacity 1: the one answer
+	answers chan outcome  // capacity 1: the one answer; nil where there is done
 	done    func(outcome) // is called with it in place of that; nil: somebody waits
 
-	// Under the instance's lock.
+	// Under the instance's lock. Maps are made when first used.
 	operations map[uint32]func()   // under way: how to stop each; nil: in the usual way
 	held       map[uint32]struct{} // stubs
 	handles    map[uint32]struct{} // bodies, pipes, sockets
@@ -65,13 +66,17 @@ type outcome struct {
 	response *rpc.Response
 	value    rpc.Value
 	err      error
+	// after is the isolate in whose turn it was given: what follows from it may
+	// wait for the end of that.
+	after *isolate.Isolate
 }
 
-// begin makes an event of an instance. Nil if that is over.
-func (in *instance) begin(kind uint8, caller *rpc.Caller, limits Limits) *event {
-	e := &event{
-		kind: kind, in: in, limits: limits, begun: time.Now(), answers: make(chan outcome, 1),
-		operations: map[uint32]func(){}, held: map[uint32]struct{}{}, handles: map[uint32]struct{}{},
+// begin makes an event of an instance. Nil if that is over. Where done is not nil
+// it gets the answer, and nobody waits.
+func (in *instance) begin(kind uint8, caller *rpc.Caller, limits Limits, done func(outcome)) *event {
+	e := &event{kind: kind, in: in, limits: limits, begun: time.Now(), done: done}
+	if done == nil {
+		e.answers = make(chan outcome, 1)
 	}
 	e.context = e
 	e.caller.Tenant = in.worker.def.Tenant
@@ -82,9 +87,7 @@ func (in *instance) begin(kind uint8, caller *rpc.Caller, limits Limits) *event 
 		Timestamp: e.begun.UnixMilli(), Logs: []TraceLog{}, Exceptions: []TraceException{}, Script: in.worker.def.Name,
 		Tenant: in.worker.def.Tenant, Parent: in.worker.def.Parent, ID: in.worker.def.ID, Dynamic: in.worker.def.Parent != "",
 	}
-	if v := in.worker.def.Version; v != "" {
-		e.trace.Version = &TraceVersion{v}
-	}
+	e.trace.Version = in.worker.version
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.over {
@@ -108,11 +111,31 @@ func (e *event) deliver(kind uint8, message []byte) { e.deliverTo(e.context, kin
 
 // deliverTo has the turn be another event's.
 func (e *event) deliverTo(context *event, kind uint8, message []byte) {
-	w := op.NewWriter(make([]byte, 0, len(message)+16))
+	w := e.dispatch(kind, len(message))
+	w.Raw(message)
+	e.sendTo(context, nil, w)
+}
+
+// dispatch begins the message of a delivery, with room for so many bytes.
+func (e *event) dispatch(kind uint8, size int) *op.Writer {
+	w := op.NewWriter(make([]byte, 0, dispatchHeader+size))
 	w.U32(e.id)
 	w.U8(kind)
-	w.Bytes(message)
-	e.in.resident.Deliver(isolate.Delivery{Event: context.id, Kind: uint32(op.EventDispatch), Message: w.Message(), CPU: context.limits.CPU})
+	w.U32(0)
+	return w
+}
+
+// dispatchHeader is the size of what every dispatched message begins with.
+const dispatchHeader = 4 + 1 + 4
+
+// send delivers what dispatch has begun, in the turn of another isolate if one
+// is given.
+func (e *event) send(after *isolate.Isolate, w *op.Writer) { e.sendTo(e.context, after, w) }
+
+func (e *event) sendTo(context *event, after *isolate.Isolate, w *op.Writer) {
+	message := w.Message()
+	binary.LittleEndian.PutUint32(message[dispatchHeader-4:], uint32(len(message)-dispatchHeader))
+	e.in.resident.Deliver(isolate.Delivery{Event: context.id, Kind: uint32(op.EventDispatch), Message: message, CPU: context.limits.CPU, After: after})
 }
 
 // wait is the event's answer. Where nobody waits any more the guest is told, and

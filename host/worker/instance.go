@@ -246,6 +246,9 @@ func (in *instance) Start(iso *isolate.Isolate, number, id uint32, message []byt
 		return
 	}
 	in.owners[id] = e
+	if e.operations == nil {
+		e.operations = map[uint32]func(){}
+	}
 	e.operations[id] = nil
 	in.mu.Unlock()
 	switch o := op.Op(number); o {
@@ -273,7 +276,10 @@ func (in *instance) Start(iso *isolate.Isolate, number, id uint32, message []byt
 }
 
 // Settle completes an operation, unless it was dropped meanwhile.
-func (in *instance) Settle(id uint32, ok bool, message []byte) {
+func (in *instance) Settle(id uint32, ok bool, message []byte) { in.settleAfter(nil, id, ok, message) }
+
+// settleAfter is Settle in the turn of another isolate, if one is given.
+func (in *instance) settleAfter(after *isolate.Isolate, id uint32, ok bool, message []byte) {
 	in.mu.Lock()
 	e := in.owners[id]
 	if e != nil {
@@ -282,7 +288,7 @@ func (in *instance) Settle(id uint32, ok bool, message []byte) {
 	}
 	in.mu.Unlock()
 	if e != nil {
-		in.iso.Settle(id, ok, message)
+		in.iso.SettleAfter(after, id, ok, message)
 	}
 }
 

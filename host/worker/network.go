@@ -11,6 +11,7 @@ import (
 	"mayfly/host/op"
 	"mayfly/host/pipe"
 	"mayfly/host/rpc"
+	"mayfly/runtime/isolate"
 )
 
 // net is the event's way to the network, made when first used.
@@ -48,7 +49,7 @@ func (in *instance) networkBody(e *event, session *fetch.Session) uint32 {
 	}
 	if !e.over {
 		in.bodies[in.handle] = bodyHandle{session: session, event: e}
-		e.handles[in.handle] = struct{}{}
+		e.handle(in.handle)
 	}
 	return in.handle
 }
@@ -126,8 +127,6 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 	}
 	caller := e.asking()
 	request.Caller = &caller
-	ctx, cancel := context.WithCancelCause(context.Background())
-	stop := func() { cancel(errAborted) }
 	switch kind {
 	case bodyBytes:
 		request.Body.Bytes = append(make([]byte, 0, len(content)), content...)
@@ -140,10 +139,6 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 		in.uploads[id] = request.Body.Stream
 		e.uploads = append(e.uploads, id)
 		in.mu.Unlock()
-		stop = func() {
-			cancel(errAborted)
-			request.Body.Stream.End(errAborted)
-		}
 	case bodyOfHost:
 		if len(content) == 4 {
 			request.Body.Stream, err = in.takeBody(op.NewReader(content).U32())
@@ -151,15 +146,20 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 			err = op.ErrMessage
 		}
 		if err != nil {
-			cancel(nil)
 			target.Release()
 			in.fail1(id, err)
 			return
 		}
 	}
 	if e.fetchNow(id, target, request, redirect) {
-		cancel(nil)
 		return
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stop := func() {
+		cancel(errAborted)
+		if kind == bodyStream {
+			request.Body.Stream.End(errAborted)
+		}
 	}
 	if !in.stopper(id, stop) {
 		cancel(nil)
@@ -176,7 +176,7 @@ func (e *event) fetchTarget(id uint32, message []byte, target rpc.Target, upgrad
 			return
 		}
 		// The context lives on: the target may be writing still.
-		e.arrived(id, request, response)
+		e.arrived(nil, id, request, response)
 	}()
 }
 
@@ -260,8 +260,9 @@ func header(list []op.Pair, name string) string {
 	return ""
 }
 
-// arrived settles a fetch with its response.
-func (e *event) arrived(id uint32, request *rpc.Request, response *rpc.Response) {
+// arrived settles a fetch with its response, in the turn of another isolate if
+// one is given.
+func (e *event) arrived(after *isolate.Isolate, id uint32, request *rpc.Request, response *rpc.Response) {
 	in := e.in
 	w := op.NewWriter(make([]byte, 0, 256+len(response.Body.Bytes)))
 	w.U32(uint32(response.Status))
@@ -296,7 +297,7 @@ func (e *event) arrived(id uint32, request *rpc.Request, response *rpc.Response)
 		w.Bytes(nil)
 	}
 	w.U32(handle)
-	in.Settle(id, true, w.Message())
+	in.settleAfter(after, id, true, w.Message())
 }
 
 // A network is a way to the network as a target: a binding of the type fetcher

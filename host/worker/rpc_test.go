@@ -234,7 +234,7 @@ func TestAnswerAsCallerGoes(t *testing.T) {
 	for name, answerFirst := range map[string]bool{"before": true, "after": false} {
 		target := &tally{}
 		answer := outcome{value: rpc.Value{Caps: []rpc.Capability{{Target: target}}}}
-		e := in.begin(dispatchCall, nil, Limits{})
+		e := in.begin(dispatchCall, nil, Limits{}, nil)
 		if answerFirst {
 			e.give(answer)
 		}

@@ -55,6 +55,9 @@ func (in *instance) addStub(t rpc.Target, e *event) (uint32, error) {
 	}
 	in.stubs[in.stubbed] = &stub{t, e}
 	if e != nil {
+		if e.held == nil {
+			e.held = map[uint32]struct{}{}
+		}
 		e.held[in.stubbed] = struct{}{}
 	}
 	return in.stubbed, nil
@@ -279,12 +282,13 @@ func (x *export) Fetch(context.Context, *rpc.Request) (*rpc.Response, error) {
 
 // Call implements rpc.Target.
 func (x *export) Call(ctx context.Context, c *rpc.Call) (rpc.Value, error) {
-	return x.start(c)(ctx)
+	return x.start(c, nil)(ctx)
 }
 
 // start delivers a call, so that it comes before those that start later, and
-// answers a function that waits for its result.
-func (x *export) start(c *rpc.Call) func(context.Context) (rpc.Value, error) {
+// answers a function that waits for its result. It may be called in the turn of
+// another isolate.
+func (x *export) start(c *rpc.Call, after *isolate.Isolate) func(context.Context) (rpc.Value, error) {
 	fail := func(err error) func(context.Context) (rpc.Value, error) {
 		return func(context.Context) (rpc.Value, error) { return rpc.Value{}, err }
 	}
@@ -296,7 +300,7 @@ func (x *export) start(c *rpc.Call) func(context.Context) (rpc.Value, error) {
 		return fail(errStubOver)
 	}
 	// What the call gets and begins belongs to the event that gave the object out.
-	e := x.in.begin(dispatchCall, c.Caller, x.event.limits)
+	e := x.in.begin(dispatchCall, c.Caller, x.event.limits, nil)
 	if e != nil && !e.within(x.event) {
 		e.finish(isolate.Canceled, nil)
 		e = nil
@@ -306,7 +310,7 @@ func (x *export) start(c *rpc.Call) func(context.Context) (rpc.Value, error) {
 		return fail(errStubOver)
 	}
 	e.trace.Event = &CallTrace{method(c)}
-	err := e.sendCall(c, func(w *op.Writer) {
+	err := e.sendCall(c, after, func(w *op.Writer) {
 		w.U8(1)
 		w.Str("")
 		w.Bytes(nil)
@@ -344,14 +348,14 @@ func method(c *rpc.Call) string {
 
 // call dispatches a call and waits for its result; target writes what is called.
 func (e *event) call(ctx context.Context, c *rpc.Call, target func(*op.Writer)) (rpc.Value, error) {
-	if err := e.sendCall(c, target); err != nil {
+	if err := e.sendCall(c, nil, target); err != nil {
 		return rpc.Value{}, err
 	}
 	return e.result(ctx)
 }
 
-func (e *event) sendCall(c *rpc.Call, target func(*op.Writer)) error {
-	w := op.NewWriter(make([]byte, 0, 64+len(c.Arguments.Message)))
+func (e *event) sendCall(c *rpc.Call, after *isolate.Isolate, target func(*op.Writer)) error {
+	w := e.dispatch(dispatchCall, 64+len(c.Arguments.Message))
 	target(w)
 	if c.Get {
 		w.U8(1)
@@ -363,7 +367,7 @@ func (e *event) sendCall(c *rpc.Call, target func(*op.Writer)) error {
 		e.finish("", err)
 		return err
 	}
-	e.deliver(dispatchCall, w.Message())
+	e.send(after, w)
 	return nil
 }
 
@@ -399,6 +403,11 @@ func (e *event) callStub(id uint32, message []byte) {
 		return
 	}
 	target.Retain()
+	caller := e.asking()
+	call := &rpc.Call{Get: get == 1, Path: path, Arguments: arguments, Caller: &caller}
+	if e.callNow(id, target, call) {
+		return
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	if !in.stopper(id, func() { cancel(errAborted) }) {
 		cancel(nil)
@@ -406,15 +415,9 @@ func (e *event) callStub(id uint32, message []byte) {
 		target.Release()
 		return
 	}
-	caller := e.asking()
-	call := &rpc.Call{Get: get == 1, Path: path, Arguments: arguments, Caller: &caller}
-	if e.callNow(id, target, call) {
-		cancel(nil)
-		return
-	}
 	result := func(ctx context.Context) (rpc.Value, error) { return target.Call(ctx, call) }
 	if x, ok := target.(*export); ok {
-		result = x.start(call)
+		result = x.start(call, in.iso)
 	}
 	go func() {
 		defer cancel(nil)
@@ -482,7 +485,7 @@ func (in *instance) answer(r *op.Reader) error {
 		v.Release()
 		return err
 	}
-	a := outcome{value: v}
+	a := outcome{value: v, after: in.iso}
 	if !e.give(a) {
 		a.discard()
 	}

@@ -61,6 +61,8 @@ type TraceException struct {
 type FetchTrace struct {
 	Request  FetchTraceRequest   `json:"request"`
 	Response *FetchTraceResponse `json:"response,omitempty"`
+
+	answer FetchTraceResponse // what Response points to
 }
 
 // A FetchTraceRequest is a request without its body.

@@ -21,6 +21,7 @@ type Worker struct {
 	limits  Limits
 	program *isolate.Program
 	layer   *vfs.Layer
+	version *TraceVersion
 
 	mu        sync.Mutex
 	base      *base // nil: not yet evaluated
@@ -38,6 +39,9 @@ type Worker struct {
 // Worker makes a worker of a definition.
 func (s *Service) Worker(def Definition) *Worker {
 	w := &Worker{service: s, def: def}
+	if def.Version != "" {
+		w.version = &TraceVersion{def.Version}
+	}
 	w.limits = def.Limits.or(s.config.Defaults).Lower(s.config.Caps)
 	return w
 }
@@ -248,7 +252,7 @@ func (t *Entrypoint) begin(ctx context.Context, kind uint8, caller *rpc.Caller) 
 		if err != nil {
 			return nil, err
 		}
-		if e := in.begin(kind, caller, t.limits); e != nil {
+		if e := in.begin(kind, caller, t.limits, nil); e != nil {
 			e.trace.Entrypoint = t.name
 			return e, nil
 		}
@@ -275,21 +279,22 @@ func (t *Entrypoint) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, 
 		r.Body.Discard()
 		return nil, err
 	}
-	if err := t.ask(e, r); err != nil {
+	if err := t.ask(e, nil, r); err != nil {
 		return nil, err
 	}
 	a, err := e.wait(ctx)
 	return a.response, err
 }
 
-// ask gives an event its request.
-func (t *Entrypoint) ask(e *event, r *rpc.Request) error {
+// ask gives an event its request, in the turn of another isolate if one is
+// given.
+func (t *Entrypoint) ask(e *event, after *isolate.Isolate, r *rpc.Request) error {
 	if t.worker.service.watched(t.worker) {
 		e.trace.Event = fetchTrace(r)
 	} else {
 		e.trace.Event = &FetchTrace{}
 	}
-	w := op.NewWriter(make([]byte, 0, 512+len(r.Body.Bytes)))
+	w := e.dispatch(dispatchFetch, 512+len(r.Body.Bytes))
 	if err := t.writeTo(e, w); err != nil {
 		e.finish("", err)
 		return err
@@ -317,7 +322,7 @@ func (t *Entrypoint) ask(e *event, r *rpc.Request) error {
 		w.Bytes(nil)
 		w.U32(0)
 	}
-	e.deliver(dispatchFetch, w.Message())
+	e.send(after, w)
 	return nil
 }
 

@@ -96,19 +96,25 @@ type Isolate struct {
 // is false. It may be called from any goroutine; unknown and forgotten ids are
 // ignored. The message belongs to the isolate from then on.
 func (iso *Isolate) Settle(id uint32, ok bool, message []byte) {
+	iso.SettleAfter(nil, id, ok, message)
+}
+
+// SettleAfter is Settle in the turn of another isolate, on the goroutine of that:
+// what follows from it may wait for the end of that turn, if that is near.
+func (iso *Isolate) SettleAfter(after *Isolate, id uint32, ok bool, message []byte) {
 	iso.mu.Lock()
 	if _, found := iso.pending[id]; found {
 		delete(iso.pending, id)
 		iso.settled = append(iso.settled, Settlement{id, ok, message})
-		iso.awaken()
+		iso.awaken(after)
 	}
 	iso.mu.Unlock()
 }
 
-// awaken has what has happened be seen. The lock is held.
-func (iso *Isolate) awaken() {
+// awaken has what has happened be seen, as wakeLocked does. The lock is held.
+func (iso *Isolate) awaken(after *Isolate) {
 	if iso.resident != nil {
-		iso.resident.wakeLocked()
+		iso.resident.wakeLocked(after)
 	} else {
 		iso.signal()
 	}
@@ -140,7 +146,7 @@ func (iso *Isolate) Forget(id uint32) bool {
 func (iso *Isolate) End(outcome Outcome, why string) {
 	if iso.ending.CompareAndSwap(nil, &ended{outcome, why}) {
 		iso.mu.Lock()
-		iso.awaken()
+		iso.awaken(nil)
 		iso.mu.Unlock()
 	}
 }
@@ -241,7 +247,7 @@ func (iso *Isolate) next(status Status) (s Settlement, more bool, err error) {
 		iso.mu.Lock()
 		if len(iso.settled) > 0 {
 			s = iso.settled[0]
-			iso.settled = iso.settled[1:]
+			iso.settled = without(iso.settled)
 			iso.mu.Unlock()
 			return s, true, nil
 		}
@@ -293,7 +299,7 @@ func (iso *Isolate) Wait(d time.Duration) (s Settlement, more bool) {
 		iso.mu.Lock()
 		if len(iso.settled) > 0 {
 			s = iso.settled[0]
-			iso.settled = iso.settled[1:]
+			iso.settled = without(iso.settled)
 			if x := iso.resident; x != nil {
 				iso.account()
 				x.passLocked(x.owners[s.ID])
@@ -343,6 +349,13 @@ func (iso *Isolate) Pause(d time.Duration) {
 	}
 }
 
+// spread is [Resident.spread] of a resident.
+func (iso *Isolate) spread() {
+	if iso.resident != nil {
+		iso.resident.spread()
+	}
+}
+
 // Host implements Port.
 func (iso *Isolate) Host() any { return iso.job.Host }
 
@@ -350,6 +363,7 @@ func (iso *Isolate) Host() any { return iso.job.Host }
 // one is given. On return the isolate holds a processor again, whatever the
 // error.
 func (iso *Isolate) rest(until time.Time) error {
+	iso.spread()
 	iso.job.Host.Flush()
 	iso.account()
 	if !iso.listed || iso.usage.CPU-iso.measured > restInterval {
@@ -410,6 +424,7 @@ func (iso *Isolate) uncharged() time.Duration {
 
 // Yield implements Port: the guest has used up its fuel.
 func (iso *Isolate) Yield() {
+	iso.spread()
 	iso.account()
 	l := &iso.job.Limits
 	iso.stopped()

@@ -57,6 +57,7 @@ const asideCheck = 10 * time.Millisecond
 // does not return, while work, which can't be stopped, goes on: it must touch
 // nothing of the isolate.
 func (iso *Isolate) Aside(work func()) {
+	iso.spread()
 	var done atomic.Bool
 	var failure any
 	var used time.Duration

@@ -51,6 +51,9 @@ type Delivery struct {
 	Kind    uint32        // as the guest numbers events
 	Message []byte        // the resident's from then on
 	CPU     time.Duration // that all turns of Event may use together, told with the first; 0: no limit
+	// After is the isolate in whose turn it is delivered, on the goroutine of that,
+	// if it is: then it may wait for the end of that turn, if that is near.
+	After *Isolate
 }
 
 // A Resident is an isolate that lives on between events, of which any number may
@@ -73,10 +76,12 @@ type Resident struct {
 	state    *State // what it left when it was parked
 	admitted bool   // the scheduler counts it
 	events   map[uint32]*account
+	spare    *account          // of an event that is finished, for the next
 	owners   map[uint32]uint32 // of pending operations
 	last     bool              // the last turn was a settlement: a delivery has precedence
 
 	exceeded []uint32 // events past their limit in the turn under way
+	runner   *runner  // of the goroutine that runs it; only that uses it
 }
 
 // Reside makes a resident. It costs next to nothing until the first delivery.
@@ -106,21 +111,35 @@ func (x *Resident) Deliver(d Delivery) {
 			x.events = map[uint32]*account{}
 		}
 		if x.events[d.Event] == nil {
-			x.events[d.Event] = &account{limit: d.CPU}
+			a := x.spare
+			if x.spare = nil; a == nil {
+				a = new(account)
+			}
+			*a = account{limit: d.CPU}
+			x.events[d.Event] = a
 		}
 	}
+	after := d.After
+	d.After = nil
 	x.inbox = append(x.inbox, d)
-	x.wakeLocked()
+	x.wakeLocked(after)
 }
 
-// wakeLocked sees to it that what there is to do is done. The lock is held.
-func (x *Resident) wakeLocked() {
+// wakeLocked sees to it that what there is to do is done: after the turn of
+// another isolate that this is called in, if one is given. The lock is held.
+func (x *Resident) wakeLocked(after *Isolate) {
 	if x.running {
 		x.iso.signal() // it may wait in the middle of a turn
 		return
 	}
-	if !x.over {
-		x.running = true
+	if x.over {
+		return
+	}
+	x.running = true
+	if after != nil && after.resident != nil && after.resident.runner != nil {
+		r := after.resident.runner
+		r.after = append(r.after, x)
+	} else {
 		x.iso.rt.runners.start(x)
 	}
 }
@@ -156,7 +175,7 @@ func (x *Resident) later(f func(p *processor) error, done func(error)) {
 			}
 			done(err)
 		})
-		x.wakeLocked()
+		x.wakeLocked(nil)
 	}
 	x.iso.mu.Unlock()
 	if over {
@@ -258,13 +277,15 @@ func (x *Resident) Close(outcome Outcome, why string) {
 		go x.finish(nil, nil)
 		return
 	}
-	x.wakeLocked()
+	x.wakeLocked(nil)
 }
 
 // run does what there is to do, on a processor, until there is nothing.
-func (x *Resident) run() {
+func (x *Resident) run(self *runner) {
 	iso := x.iso
+	x.runner = self
 	for {
+		x.spread() // a processor may have to be waited for
 		iso.mu.Lock()
 		fresh := !x.admitted && x.closing == nil && len(x.inbox) > 0 && len(iso.pending) == 0 && len(iso.settled) == 0
 		iso.mu.Unlock()
@@ -291,6 +312,14 @@ func (x *Resident) run() {
 		}
 		x.finish(iso.proc, err)
 		return
+	}
+}
+
+// spread has what would follow the turn under way be run by others. It is called
+// on the goroutine of the turn, where that is not about to be over.
+func (x *Resident) spread() {
+	if r := x.runner; r != nil && len(r.after) > 0 {
+		x.iso.rt.runners.spread(r)
 	}
 }
 
@@ -356,6 +385,7 @@ func (x *Resident) turns() (err error) {
 			tasks := x.tasks
 			x.tasks = nil
 			iso.mu.Unlock()
+			x.spread()
 			for _, f := range tasks {
 				f(iso.proc, nil)
 			}
@@ -375,6 +405,7 @@ func (x *Resident) turns() (err error) {
 			return nil
 		}
 		iso.mu.Unlock()
+		x.spread()
 		if iso.slot == nil {
 			if err := x.takeSlot(); err != nil {
 				return err
@@ -392,6 +423,7 @@ func (x *Resident) turns() (err error) {
 		}
 		x.charge()
 		if iso.usage.CPU-iso.charged > iso.rt.config.Quantum && iso.rt.scheduler.contended.Load() > 0 {
+			x.spread()
 			runtime.UnlockOSThread()
 			iso.proc = iso.rt.scheduler.turnover(iso.proc, iso.job.Tenant, iso.uncharged())
 			runtime.LockOSThread()
@@ -414,14 +446,13 @@ func (x *Resident) nextLocked() (s Settlement, d Delivery, what int) {
 	switch {
 	case len(iso.settled) > 0 && (!x.last || len(x.inbox) == 0):
 		s = iso.settled[0]
-		iso.settled = iso.settled[1:]
+		iso.settled = without(iso.settled)
 		event = x.owners[s.ID]
 		delete(x.owners, s.ID)
 		what = settlement
 	case len(x.inbox) > 0:
 		d = x.inbox[0]
-		x.inbox[0] = Delivery{}
-		x.inbox = x.inbox[1:]
+		x.inbox = without(x.inbox)
 		event = d.Event
 		what = delivery
 	default:
@@ -430,6 +461,17 @@ func (x *Resident) nextLocked() (s Settlement, d Delivery, what int) {
 	x.last = what == settlement
 	x.beginLocked(event)
 	return s, d, what
+}
+
+// without is a queue without its first item. One that has become empty keeps its
+// room for the next.
+func without[T any](queue []T) []T {
+	var none T
+	queue[0] = none
+	if len(queue) == 1 {
+		return queue[:0]
+	}
+	return queue[1:]
 }
 
 // restLocked gives the processor back: nothing is to be done. The goroutine still

@@ -37,7 +37,10 @@ func (x *Resident) Finish(event uint32, inTurn bool) Usage {
 	if inTurn && x.iso.inTurn.Load() && x.iso.turn.Load() == event {
 		u.CPU += x.iso.usage.CPU - x.iso.began + threadCPU() - x.iso.segment
 	}
-	delete(x.events, event)
+	if a := x.events[event]; a != nil {
+		x.spare = a
+		delete(x.events, event)
+	}
 	return u
 }
 
@@ -119,8 +122,7 @@ func (x *Resident) handOverLocked() (s Settlement, ok bool) {
 		return s, false
 	}
 	d := x.inbox[0]
-	x.inbox[0] = Delivery{}
-	x.inbox = x.inbox[1:]
+	x.inbox = without(x.inbox)
 	message := make([]byte, 0, 4+len(d.Message))
 	message = append(message, byte(d.Kind), byte(d.Kind>>8), byte(d.Kind>>16), byte(d.Kind>>24))
 	x.passLocked(d.Event)

@@ -61,9 +61,9 @@ func BenchmarkResident(b *testing.B) {
 				done <- true
 				return
 			}
-			second.Deliver(Delivery{Event: 1})
+			second.Deliver(Delivery{Event: 1, After: first.iso})
 		})
-		second, _ = benchResident(b, r, p, func(Port, []byte) { first.Deliver(Delivery{Event: 1}) })
+		second, _ = benchResident(b, r, p, func(Port, []byte) { first.Deliver(Delivery{Event: 1, After: second.iso}) })
 		b.ResetTimer()
 		first.Deliver(Delivery{Event: 1})
 		<-done

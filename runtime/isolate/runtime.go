@@ -54,7 +54,7 @@ type Runtime struct {
 	config    Config
 	scheduler *scheduler
 	pressure  *pressure
-	runners   *runners
+	runners   runners
 }
 
 // New makes a runtime. Close it to end its watch over memory.
@@ -67,7 +67,6 @@ func New(config Config) (*Runtime, error) {
 		config:    config,
 		scheduler: newScheduler(&config),
 		pressure:  newPressure(config.MemoryBudget),
-		runners:   newRunners(),
 	}
 	go r.pressure.watch()
 	return r, nil
@@ -76,7 +75,7 @@ func New(config Config) (*Runtime, error) {
 // Close ends the runtime's own goroutines and closes its idle slots. No job
 // may be running.
 func (r *Runtime) Close() error {
-	close(r.runners.over)
+	r.runners.close()
 	r.pressure.close()
 	var errs []error
 	r.scheduler.mu.Lock()
