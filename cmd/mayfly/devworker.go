@@ -165,6 +165,15 @@ func (s *devService) Call(ctx context.Context, c *rpc.Call) (rpc.Value, error) {
 	return t.Call(ctx, c)
 }
 
+// Connect implements rpc.Connector.
+func (s *devService) Connect(ctx context.Context, c *rpc.Connect) (*rpc.Connection, error) {
+	t, err := s.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return rpc.ConnectTo(ctx, t, c)
+}
+
 // Retain implements rpc.Target.
 func (s *devService) Retain() {}
 

@@ -308,6 +308,11 @@ func (f *front) Fetch(ctx context.Context, r *rpc.Request) (*rpc.Response, error
 	return assetResponse(answer, u), nil
 }
 
+// Connect implements rpc.Connector: connections are the worker's.
+func (f *front) Connect(ctx context.Context, c *rpc.Connect) (*rpc.Connection, error) {
+	return rpc.ConnectTo(ctx, f.Target, c)
+}
+
 // passThrough asks the worker, with the assets as the origin behind it: where its
 // handler fails after ctx.passThroughOnException() they answer a GET or HEAD.
 // Where they have nothing, not even a page for what is not there, the failure is

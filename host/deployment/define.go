@@ -192,6 +192,15 @@ func (t *service) Call(ctx context.Context, c *rpc.Call) (rpc.Value, error) {
 	return e.Call(ctx, c)
 }
 
+// Connect implements rpc.Connector.
+func (t *service) Connect(ctx context.Context, c *rpc.Connect) (*rpc.Connection, error) {
+	e, err := t.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.Connect(ctx, c)
+}
+
 // Tail implements worker.Tailer.
 func (t *service) Tail(ctx context.Context, items []byte, scripts []worker.TailTraceItem) error {
 	e, err := t.find(ctx)

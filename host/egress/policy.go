@@ -172,14 +172,14 @@ func (c *rule) matchesHost(name string, addr netip.Addr) bool {
 //
 // A [*Refusal], or an error that unwraps to [ErrURL].
 func (p *Policy) Check(method string, u *url.URL) error {
-	_, err := p.check(method, false, u)
+	_, err := p.check(method, ofRequest, u)
 	return err
 }
 
 // Admit judges a request as Check does, and says what is to be added to it
 // before it leaves. That holds for this hop alone.
 func (p *Policy) Admit(method string, u *url.URL) ([]Injection, error) {
-	return p.check(method, false, u)
+	return p.check(method, ofRequest, u)
 }
 
 // CheckHost judges a URL's host and port alone, before its request is known: by
@@ -189,11 +189,33 @@ func (p *Policy) Admit(method string, u *url.URL) ([]Injection, error) {
 //
 // As of Check.
 func (p *Policy) CheckHost(u *url.URL) error {
-	_, err := p.check("", true, u)
+	_, err := p.check("", ofHost, u)
 	return err
 }
 
-func (p *Policy) check(method string, anyMethod bool, u *url.URL) ([]Injection, error) {
+// CheckConnection judges a connection over TCP, by the URL's host and port: by the
+// first rule that matches both. What goes through one can't be judged, so a rule
+// with methods opens none; and port 25 is opened by rules that name it alone.
+//
+// # Errors
+//
+// As of Check.
+func (p *Policy) CheckConnection(u *url.URL) error {
+	_, err := p.check("", ofConnection, u)
+	return err
+}
+
+// What a rule is asked.
+const (
+	ofRequest    = iota // may a request of this method go there
+	ofHost              // may any
+	ofConnection        // may a connection, whatever goes through it
+)
+
+// mailPort is where mail servers take mail of anybody (RFC 5321 4.5.4.2).
+const mailPort = 25
+
+func (p *Policy) check(method string, what int, u *url.URL) ([]Injection, error) {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return nil, &URLError{u.Redacted(), "the scheme is not http or https"}
 	}
@@ -223,17 +245,18 @@ func (p *Policy) check(method string, anyMethod bool, u *url.URL) ([]Injection, 
 		return nil, refuse("the request opens no network", "add "+hintRule(shown, port)+" to network.allow")
 	}
 	var byHost, byPort *rule
+	named := what == ofConnection && port == mailPort
 	for i := range p.rules {
 		r := &p.rules[i]
 		if !r.matchesHost(name, addr.Unmap()) {
 			continue
 		}
 		byHost = r
-		if !r.anyPort && !slices.Contains(r.ports, port) {
+		if (!r.anyPort || named) && !slices.Contains(r.ports, port) {
 			continue
 		}
 		byPort = r
-		if r.methods != nil && !anyMethod && !slices.Contains(r.methods, method) {
+		if r.methods != nil && what != ofHost && !slices.Contains(r.methods, method) {
 			continue
 		}
 		// The rules allow it. The dialer will judge the address; what the URL
@@ -243,6 +266,9 @@ func (p *Policy) check(method string, anyMethod bool, u *url.URL) ([]Injection, 
 				return nil, addressRefusal(shown, port, kind)
 			}
 		}
+		if what == ofConnection {
+			return nil, nil // what rules add to requests is added to those of fetch
+		}
 		if len(r.inject) > 0 && u.Scheme == "http" && !r.http {
 			return nil, refuse("the rule adds a secret, which the URL would send in the clear",
 				fmt.Sprintf("use https, or set allow_http in the rule for %s in network.allow", r.host))
@@ -250,6 +276,9 @@ func (p *Policy) check(method string, anyMethod bool, u *url.URL) ([]Injection, 
 		return r.inject, nil
 	}
 	switch {
+	case byPort != nil && what == ofConnection:
+		return nil, refuse("the rule has methods, so it opens HTTP alone",
+			fmt.Sprintf("add a rule for %s without methods to network.allow", byPort.host))
 	case byPort != nil:
 		return nil, refuse("no rule for this host has the method "+method,
 			fmt.Sprintf("add %q to methods of the rule for %s in network.allow", method, byPort.host))

@@ -114,3 +114,42 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// TestConnectionPolicy: what goes through a connection can't be judged, so rules
+// that look at it open none.
+func TestConnectionPolicy(t *testing.T) {
+	guard := NewGuard(Config{})
+	for _, c := range []struct {
+		rules []Rule
+		at    string
+		want  string // part of the refusal; empty: allowed
+	}{
+		{nil, "db.example:5432", `add {"host": "db.example", "ports": [5432]} to network.allow`},
+		{[]Rule{{Host: "db.example", Ports: []int{5432}}}, "db.example:5432", ""},
+		{[]Rule{{Host: "db.example"}}, "db.example:5432", "add 5432 to ports of the rule for db.example"},
+		{[]Rule{{Host: "*", AnyPort: true}}, "db.example:5432", ""},
+		{[]Rule{{Host: "db.example"}}, "db.example:80", ""},
+		{[]Rule{{Host: "db.example", Methods: []string{"GET"}}}, "db.example:443", "the rule has methods, so it opens HTTP alone; add a rule for db.example without methods"},
+		{[]Rule{{Host: "db.example", Methods: []string{"GET"}}, {Host: "*"}}, "db.example:443", ""},
+		{[]Rule{{Host: "*", AnyPort: true}}, "mail.example:25", "add 25 to ports of the rule for *"},
+		{[]Rule{{Host: "*", AnyPort: true, Ports: []int{25}}}, "mail.example:25", ""},
+		{[]Rule{{Host: "*", AnyPort: true}}, "[::1]:22", "the address is not on the public internet (loopback)"},
+		{[]Rule{{Host: "*", AnyPort: true}}, "169.254.169.254:80", "(metadata service)"},
+		{[]Rule{{Host: "api.example", Ports: []int{80}, Inject: []Injection{{Secret: "KEY", Header: "authorization"}}}}, "api.example:80", ""},
+	} {
+		policy, err := guard.Compile(c.rules)
+		if err != nil {
+			t.Errorf("%v: %v", c.rules, err)
+			continue
+		}
+		u, err := ParseURL("https://"+c.at+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = policy.CheckConnection(u)
+		var refusal *Refusal
+		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &refusal) || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%v, %s: %v, not %q", c.rules, c.at, err, c.want)
+		}
+	}
+}

@@ -105,12 +105,23 @@ func encodeChunk(end bool, chunk []byte) []byte {
 
 // encodeError is an error record; an error with a code has it on its cause, as
 // node's fetch does.
-func encodeError(err error) []byte {
-	e := &guestError{name: "TypeError", message: "fetch failed"}
+func encodeError(err error) []byte { return op.EncodeError(errorRecord(err, fetchFailed)) }
+
+// fetchFailed is what errors of the network begin with.
+const fetchFailed = "fetch failed: "
+
+// errorRecord is an error as the guest gets it; prefix is what errors of the
+// network begin with.
+func errorRecord(err error, prefix string) *op.ErrorRecord {
+	e := &guestError{name: "TypeError", message: strings.TrimSuffix(prefix, ": ")}
 	errors.As(err, &e)
-	record := &op.ErrorRecord{Name: e.name, Message: e.message}
-	if e.code != "" {
-		record.Cause = &op.ErrorRecord{Name: "Error", Code: e.code, Message: strings.TrimPrefix(e.message, "fetch failed: ")}
+	text, network := strings.CutPrefix(e.message, fetchFailed)
+	if network {
+		text = prefix + text
 	}
-	return op.EncodeError(record)
+	record := &op.ErrorRecord{Name: e.name, Message: text}
+	if e.code != "" {
+		record.Cause = &op.ErrorRecord{Name: "Error", Code: e.code, Message: strings.TrimPrefix(text, prefix)}
+	}
+	return record
 }

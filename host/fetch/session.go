@@ -110,13 +110,7 @@ func (s *Session) start(o op.Op, id uint32, in []byte, policy *egress.Policy) {
 		s.mu.Unlock()
 		return
 	}
-	if s.ctx == nil {
-		s.ctx, s.cancel = context.WithCancel(context.Background())
-		s.pool = s.client.pool(s.options.Tenant)
-		s.pending = map[uint32]func(){}
-		s.uploads = map[uint32]*upload{}
-		s.bodies = map[uint32]*body{}
-	}
+	s.begin()
 	if _, ok := s.pending[id]; ok {
 		s.mu.Unlock()
 		return

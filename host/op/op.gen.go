@@ -323,6 +323,16 @@ const (
 	//	in:  u32 worker
 	//	out: u8 1 if loader_provide is to follow
 	LoaderWait Op = 77
+	// Socket: makes a connection over TCP, or to the handler connect of a worker; a write settles when it has gone to the network.
+	//
+	//	in:  u8 way (0 the worker's own to the network, 1 a stub, 2 a binding that is a fetcher), u32 handle of that, u8 TLS (0 none, 1 from the start, 2 from socket_tls on), str host:port
+	//	out: u32 handle to read from by body_read, u32 handle to write to by body_write, str host:port
+	Socket Op = 78
+	// SocketTls: goes on with TLS: the handles of before are over, and what was not read is lost.
+	//
+	//	in:  u32 handle to read from, str name (of the certificate; empty: the host's)
+	//	out: as socket
+	SocketTls Op = 79
 )
 
 // The events.
@@ -352,7 +362,7 @@ const (
 	//	in:  u8 flags (1 allow eval), str main (a module's name), list<str name, str value> env (process.env), str cwd
 	//	out: nothing
 	EventServe Event = 5
-	// EventDispatch: an event of a worker that serves, any number of them at once. Kinds: 1 fetch: str entrypoint (empty: default), value props (or nothing), str method, str url, list<str name, str value> headers, bytes cf (JSON), u8 body (0 null, 1 bytes, 2 stream), bytes body, u32 handle; answered by respond. 2 call: u8 target (0 entrypoint, 1 export), str entrypoint, value props (or nothing), u32 export, u8 kind (as stub_call), list<str> path, value arguments; answered by answer. 3 scheduled: str entrypoint, value props (or nothing), f64 time in unix milliseconds, str cron; answered by answer. 4 tail: str entrypoint, value props (or nothing), bytes items (JSON array of trace items); answered by answer. 5 abort: str reason: who asked has gone away: request.signal fires, and unless something is left that waitUntil waits for the event is over; no answer. 6 release: u32 export, u32 times: no stub of it is left, of as many as the host has seen it given out (a guest that has given it out more often by now keeps it); no answer, the event is that which gave it out. 7 end: the event is over by force, nothing of it runs any more; no answer. Failures are told by event_fail.
+	// EventDispatch: an event of a worker that serves, any number of them at once. Kinds: 1 fetch: str entrypoint (empty: default), value props (or nothing), str method, str url, list<str name, str value> headers, bytes cf (JSON), u8 body (0 null, 1 bytes, 2 stream), bytes body, u32 handle; answered by respond. 2 call: u8 target (0 entrypoint, 1 export), str entrypoint, value props (or nothing), u32 export, u8 kind (as stub_call), list<str> path, value arguments; answered by answer. 3 scheduled: str entrypoint, value props (or nothing), f64 time in unix milliseconds, str cron; answered by answer. 4 tail: str entrypoint, value props (or nothing), bytes items (JSON array of trace items); answered by answer. 5 abort: str reason: who asked has gone away: request.signal fires, and unless something is left that waitUntil waits for the event is over; no answer. 6 release: u32 export, u32 times: no stub of it is left, of as many as the host has seen it given out (a guest that has given it out more often by now keeps it); no answer, the event is that which gave it out. 7 end: the event is over by force, nothing of it runs any more; no answer. 8 connect: str entrypoint, value props (or nothing), str host:port that was asked for, u8 TLS (as socket), u32 handle to read from, u32 handle to write to; answered by answer when the handler has it. Failures are told by event_fail.
 	//
 	//	in:  u32 event, u8 kind, bytes message (the kind's)
 	//	out: nothing
@@ -423,6 +433,8 @@ var opNames = map[Op]string{
 	Bundle:           "bundle",
 	Binding:          "binding",
 	LoaderWait:       "loader_wait",
+	Socket:           "socket",
+	SocketTls:        "socket_tls",
 }
 
 var eventNames = map[Event]string{

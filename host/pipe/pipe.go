@@ -21,6 +21,7 @@ const capacity = 128 << 10
 // A Pipe is a stream of bytes. It is safe for concurrent use.
 type Pipe struct {
 	mu     sync.Mutex
+	step   bool // see NewStepwise
 	queue  [][]byte
 	queued int
 	ended  bool  // the writer wrote its last
@@ -35,6 +36,10 @@ type Pipe struct {
 
 // New makes a pipe.
 func New() *Pipe { return &Pipe{length: -1} }
+
+// NewStepwise makes a pipe that holds one write: it is done when the reader asks
+// for what comes after it.
+func NewStepwise() *Pipe { return &Pipe{length: -1, step: true} }
 
 // Length is the number of bytes that the whole stream has, or -1.
 func (p *Pipe) Length() int64 { return p.length }
@@ -69,16 +74,21 @@ func (p *Pipe) Write(b []byte, ready func(error)) {
 	}
 	if reader := p.reader; reader != nil && len(b) > 0 {
 		p.reader = nil
+		if p.step {
+			p.ready, ready = ready, nil
+		}
 		p.mu.Unlock()
 		reader(b, nil)
-		ready(nil)
+		if ready != nil {
+			ready(nil)
+		}
 		return
 	}
 	if len(b) > 0 {
 		p.queue = append(p.queue, b)
 		p.queued += len(b)
 	}
-	if p.queued >= capacity {
+	if p.queued >= capacity || p.step && p.queued > 0 {
 		p.ready = ready
 		ready = nil
 	}
@@ -131,7 +141,7 @@ func (p *Pipe) Read(done func(chunk []byte, err error)) (forget func() bool) {
 		p.queue = p.queue[1:]
 		p.queued -= len(b)
 		var ready func(error)
-		if p.queued < capacity {
+		if p.queued < capacity && !p.step {
 			ready, p.ready = p.ready, nil
 		}
 		p.mu.Unlock()
@@ -148,7 +158,14 @@ func (p *Pipe) Read(done func(chunk []byte, err error)) (forget func() bool) {
 		done(nil, err)
 	default:
 		p.reader = done
+		var ready func(error)
+		if p.step {
+			ready, p.ready = p.ready, nil
+		}
 		p.mu.Unlock()
+		if ready != nil {
+			ready(nil)
+		}
 	}
 	return p.forget
 }

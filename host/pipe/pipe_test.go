@@ -216,3 +216,47 @@ func TestHammer(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// TestStepwise: a write is done when the reader asks for what comes after it.
+func TestStepwise(t *testing.T) {
+	p := NewStepwise()
+	if err := settled(t, write(p, "")); err != nil {
+		t.Fatal(err)
+	}
+	first := write(p, "a")
+	waits(t, first)
+	if c := settled(t, read(p)); string(c.bytes) != "a" {
+		t.Fatalf("%q %v", c.bytes, c.err)
+	}
+	waits(t, first) // it has been taken, and is being used
+	next := read(p)
+	if err := settled(t, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := settled(t, write(p, "")); err != nil {
+		t.Fatal(err)
+	}
+	second := write(p, "b")
+	if c := settled(t, next); string(c.bytes) != "b" {
+		t.Fatalf("%q %v", c.bytes, c.err)
+	}
+	waits(t, second)
+	p.End(nil)
+	if err := settled(t, second); err != nil {
+		t.Fatal(err)
+	}
+	if c := settled(t, read(p)); c.err != io.EOF {
+		t.Fatalf("%q %v", c.bytes, c.err)
+	}
+	for name, end := range map[string]func(*Pipe){"cancelled": func(p *Pipe) { p.Cancel(errBroken) }, "while it waits": func(p *Pipe) { read(p); p.Cancel(errBroken) }} {
+		p := NewStepwise()
+		w := write(p, "a")
+		settled(t, read(p))
+		end(p)
+		if err := settled(t, w); name == "cancelled" && !errors.Is(err, errBroken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+var errBroken = errors.New("broken")

@@ -22,6 +22,7 @@ const (
 	dispatchAbort     = 5
 	dispatchRelease   = 6
 	dispatchEnd       = 7
+	dispatchConnect   = 8
 )
 
 // An event is one request, call, time or batch of traces that an instance

@@ -62,14 +62,16 @@ type instance struct {
 	used   time.Time    // of the last event's begin; under the worker's lock
 }
 
-// A bodyHandle says whose a body, pipe or socket is: exactly one is set.
+// A bodyHandle says whose a body, pipe or socket is: exactly one of the first four
+// is set.
 type bodyHandle struct {
-	session  *fetch.Session
-	readable *pipe.Pipe
-	writable *pipe.Pipe
-	socket   *rpc.Socket
-	event    *event
-	given    bool // a pipe of the guest's that it has passed on, or never may
+	session    *fetch.Session
+	readable   *pipe.Pipe
+	writable   *pipe.Pipe
+	socket     *rpc.Socket
+	event      *event
+	given      bool            // a pipe of the guest's that it has passed on, or never may
+	connection *rpc.Connection // of which readable is a part
 }
 
 // pipeBits mark the handles of pipes and sockets between isolates: those of
@@ -262,6 +264,10 @@ func (in *instance) Start(iso *isolate.Isolate, number, id uint32, message []byt
 		in.startBody(e, o, id, message)
 	case op.Binding:
 		in.startBinding(e, id, message)
+	case op.Socket:
+		e.socket(id, message)
+	case op.SocketTls:
+		e.startTLS(id, message)
 	case op.StubCall:
 		e.callStub(id, message)
 	case op.StubFetch:

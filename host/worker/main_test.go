@@ -2,12 +2,16 @@ package worker
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"mayfly/guests/quickjs"
+	"mayfly/host/egress"
 	"mayfly/host/execution"
 	"mayfly/runtime/engine"
 	"mayfly/runtime/isolate"
@@ -18,6 +22,12 @@ var program *isolate.Program
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	remove, err := trustTestServers()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer remove()
 	cache := os.Getenv("MAYFLY_CACHE")
 	if cache == "" {
 		user, err := os.UserCacheDir()
@@ -41,6 +51,22 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// trustTestServers has the certificate of httptest be one of the system's: it is
+// for 127.0.0.1 and example.com.
+func trustTestServers() (remove func(), err error) {
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	file, err := os.CreateTemp("", "certificate")
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := os.Setenv("SSL_CERT_FILE", file.Name()); err != nil {
+		return nil, err
+	}
+	return func() { os.Remove(file.Name()) }, pem.Encode(file, &pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+}
+
 // newService makes a service for a test.
 func newService(t testing.TB, edit func(*Config), more ...execution.Language) *Service {
 	t.Helper()
@@ -53,7 +79,7 @@ func newService(t testing.TB, edit func(*Config), more ...execution.Language) *S
 			t.Error(err)
 		}
 	})
-	executions, err := execution.New(execution.Config{Runtime: rt, Objects: nowhere{}}, append([]execution.Language{{
+	executions, err := execution.New(execution.Config{Runtime: rt, Objects: nowhere{}, Egress: egress.Config{AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}, append([]execution.Language{{
 		Names: []string{"javascript", "typescript"}, Version: quickjs.Version(), Image: "quickjs", Builtin: quickjs.Builtin, Dialect: execution.JavaScript,
 	}}, more...)...)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // A Trace is what is known of an event that has ended: an item of tail events,
 // of live logs and of the accounts. The JSON is that of a TraceItem in Workers.
 type Trace struct {
-	Event      any              `json:"event"` // a FetchTrace, CallTrace, ScheduledTrace or TailTrace
+	Event      any              `json:"event"` // a FetchTrace, CallTrace, ConnectTrace, ScheduledTrace or TailTrace
 	Timestamp  int64            `json:"eventTimestamp"`
 	Logs       []TraceLog       `json:"logs"`
 	Exceptions []TraceException `json:"exceptions"`
@@ -76,6 +76,11 @@ type FetchTraceRequest struct {
 // A FetchTraceResponse is an answer's status.
 type FetchTraceResponse struct {
 	Status int `json:"status"`
+}
+
+// A ConnectTrace tells of a connection.
+type ConnectTrace struct {
+	Address string `json:"address"` // host and port that were asked for
 }
 
 // A CallTrace tells of a call.

@@ -296,6 +296,7 @@ func (t *Entrypoint) ask(e *event, after *isolate.Isolate, r *rpc.Request) error
 	}
 	w := e.dispatch(dispatchFetch, 512+len(r.Body.Bytes))
 	if err := t.writeTo(e, w); err != nil {
+		r.Body.Discard()
 		e.finish("", err)
 		return err
 	}

@@ -66,6 +66,8 @@ enum {
     OP_BUNDLE = 75,
     OP_BINDING = 76,
     OP_LOADER_WAIT = 77,
+    OP_SOCKET = 78,
+    OP_SOCKET_TLS = 79,
 };
 
 enum {

@@ -5,6 +5,7 @@ import { Writer } from "mayfly:host";
 import { fetchVia } from "mayfly:fetch";
 import { defineKind, handleOf, perform, respond } from "mayfly:binding";
 import { defineInterface, requireArguments } from "mayfly:interface";
+import { connectBinding } from "mayfly:socket";
 import { PromiseReject, uncurryThis } from "mayfly:primordials";
 
 const FETCH = 1;
@@ -51,6 +52,13 @@ export class Fetcher {
     } catch (error) {
       return PromiseReject(error);
     }
+  }
+
+  connect(address, options = undefined) {
+    const reference = this.#reference;
+    requireArguments(arguments.length, 1, "Fetcher.connect");
+    if (reference.kind !== "fetcher") throw new TypeError("Assets take no connections.");
+    return connectBinding(handleOf(reference), address, options);
   }
 }
 defineInterface(Fetcher);

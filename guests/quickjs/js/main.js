@@ -52,6 +52,7 @@ import "node:assert/strict";
 import "node:async_hooks";
 import "node:buffer";
 import "node:crypto";
+import "node:cloudflare-sockets";
 import "node:cloudflare-workers";
 import "node:cloudflare-worker-bundler";
 import "node:child_process";

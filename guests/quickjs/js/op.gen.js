@@ -63,3 +63,5 @@ export const STUB_FETCH = 74;
 export const BUNDLE = 75;
 export const BINDING = 76;
 export const LOADER_WAIT = 77;
+export const SOCKET = 78;
+export const SOCKET_TLS = 79;

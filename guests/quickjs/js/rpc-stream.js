@@ -37,7 +37,7 @@ function write(handle, end, bytes, done, failed) {
 }
 
 // reasonMessage says why a stream breaks, as an error of the wire.
-function reasonMessage(reason) {
+export function reasonMessage(reason) {
   const isError = typeof reason === "object" && reason !== null;
   let name = "Error";
   let message = "The stream was aborted by its writer.";

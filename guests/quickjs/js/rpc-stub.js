@@ -8,6 +8,7 @@ import native from "mayfly:native";
 import { fetchStub } from "mayfly:fetch";
 import { customInspect } from "mayfly:inspect";
 import { defineInterface, requireArguments } from "mayfly:interface";
+import { connectStub } from "mayfly:socket";
 import { drop, isLocal, linkHandle, localLink, requireLink } from "mayfly:rpc-link";
 import { beginMessage, copyResult, copyValue, decodeResult, encodeLater, endMessage, failMessage } from "mayfly:rpc-value";
 import { CALL, GET, invoke, lookup, notAFunction, ownMembers } from "mayfly:rpc-target";
@@ -244,7 +245,10 @@ export class Fetcher {
     }
   }
 
-  connect() { throw new Error("connect() of a service is not supported: use fetch() or a method."); }
+  connect(address, options = undefined) {
+    requireArguments(arguments.length, 1, "Fetcher.connect");
+    return connectStub(linkHandle(requireLink(stateOf(this, SERVICE, "connect of no Fetcher").link)), address, options);
+  }
 
   dup() {
     const link = requireLink(stateOf(this, SERVICE, "dup of no Fetcher").link);

@@ -14,6 +14,7 @@ import { hasListeners, listenedFetch, listenedScheduled } from "mayfly:worker-li
 import { connectResponse, sendResponse } from "mayfly:worker-response";
 import { log } from "mayfly:worker-log";
 import { setLogger } from "mayfly:console";
+import { serveSocket } from "mayfly:socket";
 import { forgetTicks } from "mayfly:process";
 import { forgetTimersOf } from "mayfly:timers";
 import { forgetBodiesOf } from "mayfly:fetch";
@@ -29,6 +30,7 @@ const TAIL = 4;
 const ABORT = 5;
 const RELEASE = 6;
 const END = 7;
+const CONNECT = 8;
 
 // Origins of failures, and what may be added.
 const HANDLER = 0;
@@ -72,6 +74,7 @@ export function dispatch(id, kind, message) {
       case CALL: calls.call(event, message); break;
       case SCHEDULED: handleScheduled(event, message); break;
       case TAIL: handleTail(event, message); break;
+      case CONNECT: handleConnect(event, message); break;
     }
   } catch (error) {
     fail(event, error);
@@ -323,12 +326,29 @@ function handleTail(event, message) {
   simple(event, isClass ? object.tail(items) : object.tail(items, environment(), contextOf(event)));
 }
 
+// handleConnect gives a handler the end of a connection. That it has it is the
+// answer; the event is over when the handler is.
+function handleConnect(event, message) {
+  const r = readBegin(event, message);
+  const { object, isClass } = receiver(event, event.entrypoint);
+  if (typeof object.connect !== "function") throw new TypeError("Incoming CONNECT on a worker not supported");
+  wait(event);
+  serveSocket(r.str(), r.u8(), r.u32(), r.u32(),
+    (socket) => (isClass ? object.connect(socket) : object.connect(socket, environment(), contextOf(event))),
+    () => done(event),
+    (error) => native.failEvent(event.id, UNCAUGHT, error));
+  answerNothing(event);
+}
+
 const none = new Uint8Array(0);
+
+function answerNothing(event) {
+  call(ANSWER, new Writer(16).u32(event.id).bytes(none).u32(0).done());
+  answered(event);
+}
 
 function simple(event, result) {
   promiseThen(PromiseResolve(result), () => {
-    if (event.answered) return;
-    call(ANSWER, new Writer(16).u32(event.id).bytes(none).u32(0).done());
-    answered(event);
+    if (!event.answered) answerNothing(event);
   }, (error) => fail(event, error));
 }
