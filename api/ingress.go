@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"mayfly/host/execution"
 	"mayfly/host/op"
 	"mayfly/host/pipe"
 	"mayfly/host/rpc"
@@ -289,7 +290,10 @@ func utf8Of(s string) string {
 func (s *Server) workerFailed(w http.ResponseWriter, r *http.Request, err error) int {
 	p := newProblem(workerFailed, "%s", err.Error())
 	var record *op.ErrorRecord
-	if errors.As(err, &record) {
+	switch {
+	case errors.As(err, new(*execution.OverloadError)):
+		p = executorProblem(err) // its guest is not ready yet
+	case errors.As(err, &record):
 		p.Detail = record.Name + ": " + record.Message
 	}
 	if page := s.options.ErrorPage; page != nil && page(w, r, err) {
