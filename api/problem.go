@@ -67,6 +67,7 @@ const (
 	overloaded         problemKind = "overloaded"
 	shuttingDown       problemKind = "shutting-down"
 	workerFailed       problemKind = "worker-failed"
+	workerStart        problemKind = "worker-start-failed"
 	assetsMissing      problemKind = "assets-missing"
 	problemTypePrefix              = "urn:mayfly:problem:"
 	problemContentType             = "application/problem+json"
@@ -77,6 +78,7 @@ var problemKinds = map[problemKind]struct {
 	title  string
 }{
 	assetsMissing:     {http.StatusUnprocessableEntity, "Assets are missing"},
+	workerStart:       {http.StatusUnprocessableEntity, "The worker's modules can't be evaluated"},
 	workerFailed:      {http.StatusInternalServerError, "The worker failed"},
 	invalidRequest:    {http.StatusBadRequest, "The request is not valid"},
 	invalidJSON:       {http.StatusBadRequest, "The body is not valid JSON"},

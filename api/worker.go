@@ -100,6 +100,9 @@ func workerProblem(err error, name string) error {
 	case errors.Is(err, deployment.ErrTaken):
 		return invalid([]FieldError{{Pointer: "/domains", Detail: err.Error()}})
 	}
+	if errors.As(err, new(*deployment.StartError)) {
+		return newProblem(workerStart, "%s", err.Error())
+	}
 	var missing *deployment.MissingAssets
 	if errors.As(err, &missing) {
 		p := newProblem(assetsMissing, "%s.", missing.Error())

@@ -17,8 +17,10 @@ import (
 	"time"
 
 	"mayfly/host/execution"
+	"mayfly/host/op"
 	"mayfly/host/rpc"
 	"mayfly/host/worker"
+	"mayfly/runtime/isolate"
 	"mayfly/storage"
 	"mayfly/storage/meta"
 )
@@ -144,25 +146,25 @@ type Info struct {
 }
 
 // Deploy makes a manifest the current version of a worker, or a worker of it: all
-// of it, or nothing. Requests under way end on the version before.
+// of it, or nothing. Its modules are evaluated first. Requests under way end on
+// the version before.
 //
 // # Errors
 //
 // [ErrName], [*FieldError]s, [*execution.InvalidError]s of bindings, ErrTooMany,
-// ErrTaken.
-func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) (Info, bool, error) {
+// ErrTaken, a [*StartError].
+func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) (info Info, created bool, err error) {
 	if err := CheckName(name); err != nil {
 		return Info{}, false, err
 	}
-	s.deploying.Lock()
-	defer s.deploying.Unlock()
 	if m.KeepVars {
 		if err := s.keepVars(ctx, tenant, name, m); err != nil {
 			return Info{}, false, err
 		}
 	}
 	version := strings.ToLower(rand.Text()[:20])
-	if _, err := s.define(ctx, tenant, name, version, m); err != nil {
+	def, err := s.define(ctx, tenant, name, version, m)
+	if err != nil {
 		return Info{}, false, err
 	}
 	if m.Assets != nil {
@@ -170,6 +172,20 @@ func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) 
 			return Info{}, false, err
 		}
 	}
+	// Without the lock: programs take as long as they may.
+	w := s.config.Workers.Worker(*def)
+	defer func() {
+		if err != nil {
+			w.Close()
+		}
+	}()
+	if m.MainModule != "" {
+		if err := evaluate(ctx, w); err != nil {
+			return Info{}, false, err
+		}
+	}
+	s.deploying.Lock()
+	defer s.deploying.Unlock()
 	stored, err := encode(m)
 	if err != nil {
 		return Info{}, false, err
@@ -183,8 +199,46 @@ func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) 
 	case err != nil:
 		return Info{}, false, err
 	}
-	s.replace(record, m.triggers())
+	d := &deployed{record: record}
+	s.open(d, w, m)
+	s.replace(d, m.triggers())
 	return infoOf(record, m), created, nil
+}
+
+// A StartError says that a worker's modules could not be evaluated: by an error
+// that they threw, or a limit.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string {
+	var record *op.ErrorRecord
+	if !errors.As(e.Err, &record) {
+		return e.Err.Error()
+	}
+	text := "Uncaught " + record.Error()
+	if record.Stack != "" {
+		text += "\n" + strings.TrimRight(record.Stack, "\n")
+	}
+	return text
+}
+
+func (e *StartError) Unwrap() error { return e.Err }
+
+// evaluate evaluates a worker's modules, unless their guest is not ready, or there
+// is no room: then the first request does.
+func evaluate(ctx context.Context, w *worker.Worker) error {
+	err := w.Evaluate(ctx)
+	var ended *worker.OutcomeError
+	switch {
+	case err == nil, errors.As(err, new(*execution.OverloadError)):
+		return nil
+	case errors.As(err, &ended) && ended.Outcome == isolate.LoadShed:
+		return nil
+	case errors.As(err, &ended) && ended.Outcome == isolate.InternalError:
+		return err
+	case errors.As(err, new(*op.ErrorRecord)):
+		return &StartError{err}
+	}
+	return err
 }
 
 func infoOf(w meta.Worker, m *Manifest) Info {
@@ -217,11 +271,11 @@ func (s *Service) keepVars(ctx context.Context, tenant, name string, m *Manifest
 
 // replace makes a record the current one. What ran before ends when it has
 // nothing left to do.
-func (s *Service) replace(record meta.Worker, triggers meta.Triggers) {
-	k := key{record.Tenant, record.Name}
+func (s *Service) replace(d *deployed, triggers meta.Triggers) {
+	k := key{d.record.Tenant, d.record.Name}
 	s.mu.Lock()
 	old := s.current[k]
-	s.current[k] = &deployed{record: record}
+	s.current[k] = d
 	maps.DeleteFunc(s.domains, func(_ string, of key) bool { return of == k })
 	for _, domain := range triggers.Domains {
 		s.domains[domain] = k
@@ -324,7 +378,7 @@ func (s *Service) RollBack(ctx context.Context, tenant, name, version string) (I
 	case err != nil:
 		return Info{}, err
 	}
-	s.replace(record, m.triggers())
+	s.replace(&deployed{record: record}, m.triggers())
 	return infoOf(record, m), nil
 }
 
@@ -458,14 +512,19 @@ func (s *Service) load(ctx context.Context, k key) (*worker.Worker, *front, erro
 		if err != nil {
 			return nil, nil, err
 		}
-		d.target = s.config.Workers.Worker(*def)
-		if a := m.Assets; a != nil {
-			first, _ := a.first() // it was checked
-			d.front = &front{assets: s.assetsOf(k.tenant, a), handling: a.NotFoundHandling, first: first}
-			if m.MainModule != "" {
-				d.front.Target = d.target.Entrypoint("", rpc.Value{}, worker.Limits{})
-			}
-		}
+		s.open(d, s.config.Workers.Worker(*def), m)
 		return d.target, d.front, nil
+	}
+}
+
+// open has a worker serve what was deployed.
+func (s *Service) open(d *deployed, w *worker.Worker, m *Manifest) {
+	d.target = w
+	if a := m.Assets; a != nil {
+		first, _ := a.first() // it was checked
+		d.front = &front{assets: s.assetsOf(d.record.Tenant, a), handling: a.NotFoundHandling, first: first}
+		if m.MainModule != "" {
+			d.front.Target = w.Entrypoint("", rpc.Value{}, worker.Limits{})
+		}
 	}
 }

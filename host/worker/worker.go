@@ -121,6 +121,18 @@ func (w *Worker) pick(ctx context.Context) (*instance, error) {
 	}
 }
 
+// Evaluate has the worker's modules be evaluated, unless that was done: the first
+// event finds what they left.
+//
+// # Errors
+//
+// A [*StartError] of the program's own, an [*op.ErrorRecord] if it went past a
+// limit, an [*execution.OverloadError] if the guest is not ready yet.
+func (w *Worker) Evaluate(ctx context.Context) error {
+	_, err := w.pick(ctx)
+	return err
+}
+
 // crowded is how many events an instance has when the next one begins in another:
 // requests that come one after the other meet in one, though the one before may
 // have something to finish.
