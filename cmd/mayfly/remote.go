@@ -50,6 +50,12 @@ func (p *remoteProblem) Error() string {
 		return "the server answers " + http.StatusText(p.Status)
 	}
 	text := p.Title + ": " + p.Detail
+	if len(p.Errors) > 0 && strings.Contains(p.Detail, p.Errors[0].Detail) {
+		if len(p.Errors) == 1 {
+			return text
+		}
+		text = p.Title + ":" // each has its line
+	}
 	for _, e := range p.Errors {
 		text += "\n  " + e.Pointer + ": " + e.Detail
 	}
