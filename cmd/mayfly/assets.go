@@ -17,6 +17,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"mayfly/host/binding/assets"
 )
 
 // Bounds of a project's assets, as Workers has them.
@@ -34,13 +36,36 @@ type asset struct {
 	Type   string `json:"type"`
 }
 
+// Files of rules in a directory of assets.
+const (
+	headersFile   = "_headers"
+	redirectsFile = "_redirects"
+)
+
+// readRules reads the files of rules of a directory of assets, those that are
+// there.
+func readRules(directory fs.FS) (headers, redirects string, err error) {
+	read := func(name string) string {
+		b, failure := fs.ReadFile(directory, name)
+		switch {
+		case errors.Is(failure, fs.ErrNotExist):
+		case failure != nil:
+			err = fmt.Errorf("assets: %w", failure)
+		case len(b) > assets.MaxRules:
+			err = fmt.Errorf("assets: %s has %d bytes; the limit is %d", name, len(b), assets.MaxRules)
+		}
+		return string(b)
+	}
+	headers, redirects = read(headersFile), read(redirectsFile)
+	return headers, redirects, err
+}
+
 // findAssets lists the files of a directory that are to be served: not those
 // that .assetsignore names, in the syntax of .gitignore.
-func findAssets(directory string) ([]asset, []string, error) {
-	var warnings []string
+func findAssets(directory string) ([]asset, error) {
 	ignored, err := readIgnored(filepath.Join(directory, ".assetsignore"))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var list []asset
 	err = filepath.WalkDir(directory, func(file string, entry fs.DirEntry, err error) error {
@@ -68,9 +93,8 @@ func findAssets(directory string) ([]asset, []string, error) {
 		switch {
 		case name == "_worker.js":
 			return fmt.Errorf("assets: %s would be served to everybody: move it, or name it in .assetsignore", file)
-		case name == "_headers" || name == "_redirects":
-			warnings = append(warnings, fmt.Sprintf("assets: %s is not supported yet, and has no effect", name))
-			return nil
+		case name == headersFile || name == redirectsFile:
+			return nil // see readRules
 		case info.Size() > maxAssetSize:
 			return fmt.Errorf("assets: %s has %d bytes; the limit is %d", name, info.Size(), maxAssetSize)
 		case len(list) == maxAssets:
@@ -87,7 +111,7 @@ func findAssets(directory string) ([]asset, []string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("assets.directory: there is no %s", directory)
 	}
-	return list, warnings, err
+	return list, err
 }
 
 // assetTypes are those that the system's table may not have.

@@ -20,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"mayfly/cmd/mayfly/project"
+	served "mayfly/host/binding/assets"
 	"mayfly/host/bundle"
 )
 
@@ -59,6 +60,11 @@ func (cmd *deployCommand) Run(ctx context.Context, c console) error {
 	body, err := newDeployment(config, out, assets)
 	if err != nil {
 		return err
+	}
+	if config.Assets != nil {
+		if err := body.Assets.addRules(assetsDirectory(config), func(text string) { style.warning(c.err, text) }); err != nil {
+			return err
+		}
 	}
 	if cmd.OutDir != "" {
 		if err := writeModules(cmd.OutDir, out); err != nil {
@@ -124,10 +130,7 @@ func buildProject(ctx context.Context, config *project.Config, w io.Writer, styl
 	if config.Assets == nil {
 		return out, nil, nil
 	}
-	assets, warnings, err := findAssets(filepath.Join(config.Dir, filepath.FromSlash(config.Assets.Directory)))
-	for _, text := range warnings {
-		style.warning(w, text)
-	}
+	assets, err := findAssets(assetsDirectory(config))
 	return out, assets, err
 }
 
@@ -184,6 +187,25 @@ type deployedAssets struct {
 	HTMLHandling     string           `json:"html_handling,omitempty"`
 	NotFoundHandling string           `json:"not_found_handling,omitempty"`
 	RunWorkerFirst   any              `json:"run_worker_first,omitempty"` // true, or patterns
+	Headers          string           `json:"_headers,omitempty"`
+	Redirects        string           `json:"_redirects,omitempty"`
+}
+
+// addRules adds the files of rules of a directory of assets.
+func (d *deployedAssets) addRules(directory string, warn func(string)) (err error) {
+	if d.Headers, d.Redirects, err = readRules(os.DirFS(directory)); err != nil {
+		return err
+	}
+	_, warnings := served.ParseRules(d.Redirects, d.Headers)
+	for _, text := range warnings {
+		warn("assets: " + text)
+	}
+	return nil
+}
+
+// assetsDirectory is where a project has its assets.
+func assetsDirectory(c *project.Config) string {
+	return filepath.Join(c.Dir, filepath.FromSlash(c.Assets.Directory))
 }
 
 // newDeployment says what a project is, as the server wants to know it.

@@ -307,7 +307,7 @@ func (d *development) use(ctx context.Context, config *project.Config) {
 	}
 	var files *devFiles
 	if config.Assets != nil {
-		if files, err = openDevFiles(filepath.Join(config.Dir, filepath.FromSlash(config.Assets.Directory))); err != nil {
+		if files, err = openDevFiles(assetsDirectory(config), func(text string) { d.log.style.warning(d.log, text) }); err != nil {
 			d.failed(fmt.Errorf("assets.directory: %w", err))
 			return
 		}

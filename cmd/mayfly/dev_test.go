@@ -179,6 +179,8 @@ first
 <p>docs</p>
 -- public/api/data.json --
 of the files
+-- public/_redirects --
+/old /about 301
 -- public/hidden.txt --
 hidden
 -- public/.assetsignore --
@@ -201,6 +203,9 @@ func TestDev(t *testing.T) {
 	d.want("/api/data.json", 200, "of the worker")
 	d.want("/about.html", 307, "→ /about")
 	d.want("/docs", 307, "→ /docs/")
+	d.want("/old", 301, "→ /about")
+	d.write("public/_redirects", "/old /docs/ 308")
+	d.want("/old", 308, "→ /docs/")
 	for path, want := range map[string]string{"/about": "<p>about</p>", "/asset": "<p>about</p>", "/docs/": "<p>docs</p>", "/hidden.txt": "<h1>first</h1>"} {
 		if status, body := d.get(path, false); status != 200 || !strings.HasPrefix(body, want) {
 			t.Errorf("%s: %d %s", path, status, body)

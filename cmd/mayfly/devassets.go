@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 
 	"mayfly/cmd/mayfly/project"
 	"mayfly/host/binding/assets"
@@ -19,9 +20,14 @@ import (
 type devFiles struct {
 	root    *os.Root
 	ignored ignoreList
+	warn    func(string)
+
+	mu    sync.Mutex
+	rules *deployment.Assets // made of the rules that were read last
+	of    *project.Assets    // and of this configuration
 }
 
-func openDevFiles(directory string) (*devFiles, error) {
+func openDevFiles(directory string, warn func(string)) (*devFiles, error) {
 	root, err := os.OpenRoot(directory)
 	if err != nil {
 		return nil, err
@@ -30,12 +36,12 @@ func openDevFiles(directory string) (*devFiles, error) {
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	return &devFiles{root, ignored}, nil
+	return &devFiles{root: root, ignored: ignored, warn: warn}, nil
 }
 
 // open is a file that may be served, nil if there is none.
 func (f *devFiles) open(name string) (*os.File, os.FileInfo, error) {
-	if f == nil || !fs.ValidPath(name) || name == ".assetsignore" || name == "_headers" || name == "_redirects" {
+	if f == nil || !fs.ValidPath(name) || name == ".assetsignore" || name == headersFile || name == redirectsFile {
 		return nil, nil, nil
 	}
 	for part := name; part != "."; part = path.Dir(part) {
@@ -75,6 +81,27 @@ func (f *devFiles) Find(_ context.Context, name string) (*assets.File, error) {
 			io.Closer
 		}{io.NewSectionReader(file, offset, length), file}, nil
 	}}, nil
+}
+
+// served are the rules by which the files are served now: the configuration's, and
+// those of the files of rules.
+func (f *devFiles) served(c *project.Assets) (*deployment.Assets, error) {
+	headers, redirects, err := readRules(f.root.FS())
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rules != nil && f.of == c && f.rules.Headers == headers && f.rules.Redirects == redirects {
+		return f.rules, nil
+	}
+	f.rules, f.of = assetRules(c), c
+	f.rules.Headers, f.rules.Redirects = headers, redirects
+	_, warnings := assets.ParseRules(redirects, headers)
+	for _, text := range warnings {
+		f.warn("assets: " + text)
+	}
+	return f.rules, nil
 }
 
 // assetRules are what the configuration says of assets, without the files.

@@ -78,9 +78,14 @@ func (d *development) target(ctx context.Context) (rpc.Target, error) {
 	files, rules := d.files, d.assets
 	d.mu.Unlock()
 	if files != nil {
-		target, _, err = deployment.Front(files, assetRules(rules), target)
+		served, err := files.served(rules)
+		if err != nil {
+			return nil, err
+		}
+		target, _, err = deployment.Front(files, served, target)
+		return target, err
 	}
-	return target, err
+	return target, nil
 }
 
 // scheduled has the worker's scheduled handler run, for a cron that the query

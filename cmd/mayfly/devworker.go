@@ -75,11 +75,15 @@ func (d *development) define(ctx context.Context, c *project.Config, vars map[st
 		return def, err
 	}
 	if c.Assets != nil && c.Assets.Binding != "" {
-		_, served, err := deployment.Front(d.files, assetRules(c.Assets), nil)
-		if err != nil {
-			return def, err
-		}
-		def.Bindings.Entries = append(def.Bindings.Entries, binding.Entry{Name: c.Assets.Binding, Kind: binding.KindAssets, Open: func(context.Context) (binding.Binding, error) { return served, nil }})
+		files := d.files
+		def.Bindings.Entries = append(def.Bindings.Entries, binding.Entry{Name: c.Assets.Binding, Kind: binding.KindAssets, Open: func(context.Context) (binding.Binding, error) {
+			rules, err := files.served(c.Assets)
+			if err != nil {
+				return nil, err
+			}
+			_, served, err := deployment.Front(files, rules, nil)
+			return served, err
+		}})
 	}
 	for _, s := range c.Services {
 		t := &devService{development: d, name: s.Service, entrypoint: s.Entrypoint}

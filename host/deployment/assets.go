@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"mayfly/host/binding"
 	"mayfly/host/binding/assets"
@@ -30,6 +31,12 @@ type Assets struct {
 	HTMLHandling     string           `json:"html_handling,omitempty"`
 	NotFoundHandling string           `json:"not_found_handling,omitempty"`
 	RunWorkerFirst   any              `json:"run_worker_first,omitempty"` // true, or patterns of paths; with ! before them exceptions
+	// Headers and Redirects are the files of these names.
+	Headers   string `json:"_headers,omitempty"`
+	Redirects string `json:"_redirects,omitempty"`
+
+	parse sync.Once
+	rules *assets.Rules
 }
 
 // An Asset is one of them.
@@ -106,6 +113,12 @@ func (a *Assets) check() error {
 		if file.Size < 0 || file.Size > MaxAsset {
 			wrong(field+"/size", "is not between 0 and %d", MaxAsset)
 		}
+	}
+	if len(a.Headers) > assets.MaxRules {
+		wrong("/_headers", "has %d bytes, at most %d are allowed", len(a.Headers), assets.MaxRules)
+	}
+	if len(a.Redirects) > assets.MaxRules {
+		wrong("/_redirects", "has %d bytes, at most %d are allowed", len(a.Redirects), assets.MaxRules)
 	}
 	if !slices.Contains([]string{"", assets.HTMLAuto, assets.HTMLForce, assets.HTMLDrop, assets.HTMLNone}, a.HTMLHandling) {
 		wrong("/html_handling", "%q is none of auto-trailing-slash, force-trailing-slash, drop-trailing-slash and none", a.HTMLHandling)
@@ -233,7 +246,8 @@ func (a *Assets) options() assets.Options {
 	if html == "" {
 		html = assets.HTMLAuto
 	}
-	return assets.Options{HTML: html, NotFound: notFound}
+	a.parse.Do(func() { a.rules, _ = assets.ParseRules(a.Redirects, a.Headers) })
+	return assets.Options{HTML: html, NotFound: notFound, Rules: a.rules}
 }
 
 // Front is what answers requests for a worker with assets, files of a source,
@@ -337,8 +351,8 @@ func (f *front) passThrough(ctx context.Context, r *rpc.Request, u *url.URL, hea
 func assetResponse(answer *assets.Response, u *url.URL) *rpc.Response {
 	response := &rpc.Response{Status: answer.Status}
 	for _, p := range answer.Header {
-		if p.Name == "location" && u.RawQuery != "" {
-			p.Value += "?" + u.RawQuery
+		if p.Name == "location" {
+			p.Value = assets.WithQuery(p.Value, u.RawQuery)
 		}
 		if p.Name != "content-length" {
 			response.Header = append(response.Header, op.Pair(p))

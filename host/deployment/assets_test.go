@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -87,5 +88,33 @@ func TestPassThrough(t *testing.T) {
 				t.Errorf("%d %q", response.Status, body)
 			}
 		})
+	}
+}
+
+// TestFrontHasRules: those of the files _headers and _redirects, before the worker.
+func TestFrontHasRules(t *testing.T) {
+	target, _, err := Front(texts{"a.txt": "a"}, &Assets{Headers: "/*\n  X-Rule: :splat", Redirects: "/old/:name /:name 301\n/there /a.txt 200"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{
+		"/a.txt":         "200 x-rule=a.txt",
+		"/there":         "200 x-rule=there",
+		"/old/a.txt?b=c": "301 location=/a.txt?b=c x-rule=old/a.txt",
+	} {
+		response, err := target.Fetch(t.Context(), &rpc.Request{Method: "GET", URL: "http://a.test" + asked})
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Discard()
+		got := fmt.Sprint(response.Status)
+		for _, p := range response.Header {
+			if p.Name == "location" || p.Name == "x-rule" {
+				got += " " + p.Name + "=" + p.Value
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, not %s", asked, got, want)
+		}
 	}
 }

@@ -107,8 +107,18 @@ func (a *Assets) Serve(ctx context.Context, method, asked string, header map[str
 	return a.NotFound(ctx, method, asked, header)
 }
 
-// Find answers a request for what there is; nil if there is nothing.
-func (a *Assets) Find(ctx context.Context, method, asked string, header map[string]string) (*Response, error) {
+// Find answers a request for what there is, or leads elsewhere; nil if there is
+// nothing.
+func (a *Assets) Find(ctx context.Context, method, asked string, header map[string]string) (r *Response, err error) {
+	r, path := a.options.Rules.follow(asked)
+	if r == nil {
+		r, err = a.there(ctx, method, path, header)
+	}
+	a.options.Rules.apply(asked, r)
+	return r, err
+}
+
+func (a *Assets) there(ctx context.Context, method, asked string, header map[string]string) (*Response, error) {
 	name, file, redirect, err := a.find(ctx, asked)
 	switch {
 	case err != nil:
@@ -125,6 +135,12 @@ func (a *Assets) Find(ctx context.Context, method, asked string, header map[stri
 
 // NotFound answers a request for what is not there.
 func (a *Assets) NotFound(ctx context.Context, method, asked string, header map[string]string) (*Response, error) {
+	r, err := a.missing(ctx, method, asked, header)
+	a.options.Rules.apply(asked, r)
+	return r, err
+}
+
+func (a *Assets) missing(ctx context.Context, method, asked string, header map[string]string) (*Response, error) {
 	switch a.options.NotFound {
 	case NotFoundSPA:
 		if file, err := a.source.Find(ctx, "index.html"); file != nil || err != nil {

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	HTML     string // HTMLAuto if empty
 	NotFound string // NotFoundPage if empty
+	Rules    *Rules // nil: none
 }
 
 // Ways of finding pages.
