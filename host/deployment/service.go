@@ -69,11 +69,12 @@ type key struct{ tenant, name string }
 
 // deployed is a worker's current version, running or not.
 type deployed struct {
-	record meta.Worker
-	once   sync.Mutex
-	target *worker.Worker // nil: not loaded yet
-	front  *front         // before it; nil: it has no assets
-	closed bool
+	record    meta.Worker
+	evaluated time.Duration // CPU of the evaluation at its deployment
+	once      sync.Mutex
+	target    *worker.Worker // nil: not loaded yet
+	front     *front         // before it; nil: it has no assets
+	closed    bool
 }
 
 // Open finds the workers that were deployed.
@@ -153,7 +154,7 @@ type Info struct {
 //
 // [ErrName], [*FieldError]s, [*execution.InvalidError]s of bindings, ErrTooMany,
 // ErrTaken, a [*StartError].
-func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) (info Info, created bool, err error) {
+func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) (Info, bool, error) {
 	if err := CheckName(name); err != nil {
 		return Info{}, false, err
 	}
@@ -173,16 +174,9 @@ func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) 
 		}
 	}
 	// Without the lock: programs take as long as they may.
-	w := s.config.Workers.Worker(*def)
-	defer func() {
-		if err != nil {
-			w.Close()
-		}
-	}()
-	if m.MainModule != "" {
-		if err := evaluate(ctx, w); err != nil {
-			return Info{}, false, err
-		}
+	evaluated, err := s.evaluate(ctx, def)
+	if err != nil {
+		return Info{}, false, err
 	}
 	s.deploying.Lock()
 	defer s.deploying.Unlock()
@@ -199,9 +193,7 @@ func (s *Service) Deploy(ctx context.Context, tenant, name string, m *Manifest) 
 	case err != nil:
 		return Info{}, false, err
 	}
-	d := &deployed{record: record}
-	s.open(d, w, m)
-	s.replace(d, m.triggers())
+	s.replace(&deployed{record: record, evaluated: evaluated}, m.triggers())
 	return infoOf(record, m), created, nil
 }
 
@@ -223,22 +215,29 @@ func (e *StartError) Error() string {
 
 func (e *StartError) Unwrap() error { return e.Err }
 
-// evaluate evaluates a worker's modules, unless their guest is not ready, or there
-// is no room: then the first request does.
-func evaluate(ctx context.Context, w *worker.Worker) error {
-	err := w.Evaluate(ctx)
+// evaluate evaluates a worker's modules, and answers the CPU time that it took. If
+// their guest is not ready, or there is no room, the first request does it. What
+// they left is kept as other code is that nobody uses: a worker that nobody asks
+// takes no memory.
+func (s *Service) evaluate(ctx context.Context, def *worker.Definition) (time.Duration, error) {
+	if def.Code == nil {
+		return 0, nil // there are only assets
+	}
+	w := s.config.Workers.Worker(*def)
+	defer w.Close()
+	cpu, err := w.Evaluate(ctx)
 	var ended *worker.OutcomeError
 	switch {
-	case err == nil, errors.As(err, new(*execution.OverloadError)):
-		return nil
-	case errors.As(err, &ended) && ended.Outcome == isolate.LoadShed:
-		return nil
+	case err == nil:
+		return cpu, nil
+	case errors.As(err, new(*execution.OverloadError)), errors.As(err, &ended) && ended.Outcome == isolate.LoadShed:
+		return 0, nil
 	case errors.As(err, &ended) && ended.Outcome == isolate.InternalError:
-		return err
+		return 0, err
 	case errors.As(err, new(*op.ErrorRecord)):
-		return &StartError{err}
+		return 0, &StartError{err}
 	}
-	return err
+	return 0, err
 }
 
 func infoOf(w meta.Worker, m *Manifest) Info {
@@ -512,19 +511,15 @@ func (s *Service) load(ctx context.Context, k key) (*worker.Worker, *front, erro
 		if err != nil {
 			return nil, nil, err
 		}
-		s.open(d, s.config.Workers.Worker(*def), m)
-		return d.target, d.front, nil
-	}
-}
-
-// open has a worker serve what was deployed.
-func (s *Service) open(d *deployed, w *worker.Worker, m *Manifest) {
-	d.target = w
-	if a := m.Assets; a != nil {
-		first, _ := a.first() // it was checked
-		d.front = &front{assets: s.assetsOf(d.record.Tenant, a), handling: a.NotFoundHandling, first: first}
-		if m.MainModule != "" {
-			d.front.Target = w.Entrypoint("", rpc.Value{}, worker.Limits{})
+		d.target = s.config.Workers.Worker(*def)
+		d.target.Charge(d.evaluated)
+		if a := m.Assets; a != nil {
+			first, _ := a.first() // it was checked
+			d.front = &front{assets: s.assetsOf(k.tenant, a), handling: a.NotFoundHandling, first: first}
+			if m.MainModule != "" {
+				d.front.Target = d.target.Entrypoint("", rpc.Value{}, worker.Limits{})
+			}
 		}
+		return d.target, d.front, nil
 	}
 }

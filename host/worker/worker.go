@@ -121,17 +121,22 @@ func (w *Worker) pick(ctx context.Context) (*instance, error) {
 	}
 }
 
-// Evaluate has the worker's modules be evaluated, unless that was done: the first
-// event finds what they left.
+// Evaluate has the worker's modules be evaluated, unless that was done: events find
+// what they left, of other workers of the same code too. It answers the CPU time
+// that it took, which no event's account has.
 //
 // # Errors
 //
-// A [*StartError] of the program's own, an [*op.ErrorRecord] if it went past a
-// limit, an [*execution.OverloadError] if the guest is not ready yet.
-func (w *Worker) Evaluate(ctx context.Context) error {
-	_, err := w.pick(ctx)
-	return err
+// A [*StartError] of the program's own, an [*OutcomeError] if it went past a limit,
+// an [*execution.OverloadError] if the guest is not ready yet.
+func (w *Worker) Evaluate(ctx context.Context) (cpu time.Duration, err error) {
+	_, err = w.pick(ctx)
+	return time.Duration(w.evaluated.Swap(0)), err
 }
+
+// Charge has the account of the worker's next event have CPU time of evaluating
+// its modules before.
+func (w *Worker) Charge(cpu time.Duration) { w.evaluated.Add(int64(cpu)) }
 
 // crowded is how many events an instance has when the next one begins in another:
 // requests that come one after the other meet in one, though the one before may
