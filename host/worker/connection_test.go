@@ -59,13 +59,15 @@ func (p *peer) ended(t *testing.T) string {
 }
 
 // echo answers what it gets, line by line, in upper case.
-func echo(c net.Conn) string {
-	for in := bufio.NewReader(c); ; {
+func echo(c net.Conn) string { return echoLines(bufio.NewReader(c), c) }
+
+func echoLines(in *bufio.Reader, out io.Writer) string {
+	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
 			return fmt.Sprint(line, err)
 		}
-		fmt.Fprint(c, strings.ToUpper(line))
+		fmt.Fprint(out, strings.ToUpper(line))
 	}
 }
 
@@ -227,10 +229,7 @@ func TestOutboundConnections(t *testing.T) {
 		in := bufio.NewReader(c)
 		line, _ := in.ReadString('\n')
 		fmt.Fprintf(c, "you are %s", line)
-		return echo(struct {
-			net.Conn
-			io.Reader
-		}{c, in}.Conn)
+		return echoLines(in, c)
 	})
 	const outbounds = `
 export class Login extends WorkerEntrypoint {
