@@ -232,7 +232,7 @@ func (s *Service) evaluate(ctx context.Context, def *worker.Definition) (time.Du
 		return cpu, nil
 	case errors.As(err, new(*execution.OverloadError)), errors.As(err, &ended) && ended.Outcome == isolate.LoadShed:
 		return 0, nil
-	case errors.As(err, &ended) && ended.Outcome == isolate.InternalError:
+	case errors.As(err, new(*worker.InternalError)):
 		return 0, err
 	case errors.As(err, new(*op.ErrorRecord)):
 		return 0, &StartError{err}

@@ -125,7 +125,7 @@ func (c *Conn) StartTLS(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, client.config.TLSTimeout)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return connectError(explain(nil, c.host, err))
+		return connectError(explain(context.Background(), c.host, err))
 	}
 	c.conn = secure
 	return nil
@@ -143,7 +143,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	case limit != nil:
 		err = connectError(limit)
 	case err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded):
-		err = connectError(explain(nil, c.host, err))
+		err = connectError(explain(context.Background(), c.host, err))
 	}
 	return n, err
 }
@@ -156,7 +156,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	n, err := c.conn.Write(p)
 	c.session.countEgress(n)
 	if err != nil {
-		err = connectError(explain(nil, c.host, err))
+		err = connectError(explain(context.Background(), c.host, err))
 	}
 	return n, err
 }

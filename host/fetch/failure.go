@@ -37,8 +37,7 @@ var errAborted error = &guestError{name: "AbortError", message: "The operation w
 // address that a name led to and nothing of this host.
 func (x *exchange) explain(err error) error { return explain(x.ctx, x.request.url.Host, err) }
 
-// explain is an error on the way to a host; ctx is what could be cancelled, or
-// nil.
+// explain is an error on the way to a host; ctx is what could be cancelled.
 func explain(ctx context.Context, host string, err error) error {
 	var known *guestError
 	if errors.As(err, &known) {
@@ -52,7 +51,7 @@ func explain(ctx context.Context, host string, err error) error {
 	if errors.As(err, &invalid) {
 		return typeError("%s", invalid.Error())
 	}
-	if ctx != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		cause := context.Cause(ctx)
 		var timeout *timeoutError
 		if errors.As(cause, &timeout) {

@@ -216,11 +216,7 @@ func (e *event) exceed(o isolate.Outcome) {
 
 // ended ends the event with the isolate's own end.
 func (e *event) ended(report isolate.Report) {
-	err := reportError(report)
-	if report.Outcome == isolate.InternalError {
-		err = e.in.service.internal(e.in.worker, report)
-	}
-	e.finish(report.Outcome, err)
+	e.finish(report.Outcome, e.in.endError(report))
 }
 
 // done is what the guest says of an event that has nothing left to do.

@@ -12,6 +12,7 @@ import (
 	"mayfly/host/binding"
 	"mayfly/host/op"
 	"mayfly/host/rpc"
+	"mayfly/runtime/isolate"
 )
 
 // told is a target that notes what it is told.
@@ -182,5 +183,23 @@ func TestCodeOfAnotherRequest(t *testing.T) {
 	}
 	if got := <-note.calls; got != "http://x/other" || len(note.calls) > 0 {
 		t.Errorf("asked: %s, and %d more", got, len(note.calls))
+	}
+}
+
+// TestEvaluationThatExceeds: what ended an evaluation is said the same way, also
+// where the isolate's end comes before anybody has looked.
+func TestEvaluationThatExceeds(t *testing.T) {
+	in := newInstance(newService(t, nil).Worker(script("for (;;);")))
+	in.evaluating, in.started, in.iso = true, make(chan struct{}), new(isolate.Isolate)
+	in.Exceeded(evaluation)
+	in.Ended(isolate.Report{Outcome: isolate.ExceededCPU, Err: errors.New("stopped")})
+	<-in.started
+	var outcome *OutcomeError
+	if !errors.As(in.fault, &outcome) || outcome.Outcome != isolate.ExceededCPU {
+		t.Errorf("it ended by %v", in.fault)
+	}
+	var internal *InternalError
+	if _, err := newService(t, nil).Worker(script("for (;;);")).Evaluate(t.Context()); !errors.As(err, &outcome) || errors.As(err, &internal) {
+		t.Errorf("it ended by %v", err)
 	}
 }

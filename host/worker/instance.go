@@ -404,7 +404,7 @@ func (in *instance) Rested(pending bool) {
 func (in *instance) Ended(report isolate.Report) {
 	in.worker.retire(in)
 	in.mu.Lock()
-	in.over, in.fault = true, report.Err
+	in.over = true
 	var events []*event
 	for _, e := range in.events {
 		events = append(events, e)
@@ -420,7 +420,7 @@ func (in *instance) Ended(report isolate.Report) {
 		}
 	}
 	if in.evaluating {
-		in.evaluated(reportError(report))
+		in.evaluated(in.endError(report))
 	}
 	in.timers.Close()
 	if bindings != nil {
@@ -458,6 +458,14 @@ func reportError(report isolate.Report) error {
 		return nil
 	}
 	return &OutcomeError{Outcome: report.Outcome, Reason: report.Reason()}
+}
+
+// endError is the isolate's end as an error for whoever asked.
+func (in *instance) endError(report isolate.Report) error {
+	if report.Outcome == isolate.InternalError {
+		return in.service.internal(in.worker, report)
+	}
+	return reportError(report)
 }
 
 // An OutcomeError says that an event was ended by a limit.

@@ -186,5 +186,17 @@ func (s *Service) internal(w *Worker, report isolate.Report) error {
 		log = log.With("stack", string(bug.Stack))
 	}
 	log.Error("internal error of a worker", "err", report.Err)
-	return &op.ErrorRecord{Name: "Error", Message: fmt.Sprintf("internal error; reference = %s", id)}
+	return &InternalError{id}
+}
+
+// An InternalError is the server's own fault, which its log has by an id.
+type InternalError struct{ ID string }
+
+func (e *InternalError) Error() string {
+	return fmt.Sprintf("Error: internal error; reference = %s", e.ID)
+}
+
+// Unwrap makes it an error of the guest that asked.
+func (e *InternalError) Unwrap() error {
+	return &op.ErrorRecord{Name: "Error", Message: fmt.Sprintf("internal error; reference = %s", e.ID)}
 }
