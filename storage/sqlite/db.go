@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -95,7 +96,7 @@ func (db *DB) open(ctx context.Context, options Options) error {
 	if db.write, err = pool(db.path, options.BusyTimeout, false, 1); err != nil {
 		return err
 	}
-	conn, err := db.write.Conn(ctx)
+	conn, err := connect(ctx, db.write, options.BusyTimeout)
 	if err != nil {
 		return err
 	}
@@ -158,6 +159,24 @@ func pool(path string, busy time.Duration, readOnly bool, size int) (*sql.DB, er
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	return db, nil
+}
+
+// connect opens a pool's first connection, and tries again for as long as busy
+// says: to make a new file one with a log takes a lock that SQLite gives up at
+// once if another process is doing the same.
+func connect(ctx context.Context, pool *sql.DB, busy time.Duration) (*sql.Conn, error) {
+	end := time.Now().Add(busy)
+	for {
+		conn, err := pool.Conn(ctx)
+		if err == nil || !errors.Is(Classify(err), storage.ErrLocked) || time.Now().After(end) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Millisecond + rand.N(10*time.Millisecond)):
+		}
+	}
 }
 
 // Reader is a pool of connections that only read. Each statement sees what

@@ -98,25 +98,31 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+// TestConcurrentMigrations: whoever opens a new file, or one that another is
+// migrating, waits for the other. What goes wrong goes wrong in a few of a
+// hundred rounds.
 func TestConcurrentMigrations(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.db")
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			db, err := Open(t.Context(), path, Options{ApplicationID: 42, Migrations: migrations(table, "INSERT INTO t (v) VALUES (1)", "INSERT INTO t (v) VALUES (2)")})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if n := count(t, db); n != 2 {
-				t.Errorf("%d rows", n)
-			}
-			if err := db.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+	steps := migrations(table, "INSERT INTO t (v) VALUES (1)", "INSERT INTO t (v) VALUES (2)")
+	for round := range 100 {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("%d.db", round))
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				db, err := Open(t.Context(), path, Options{ApplicationID: 42, Migrations: steps})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := count(t, db); n != 2 {
+					t.Errorf("%d rows", n)
+				}
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
 }
 
 // TestUpdateHammer mixes updates that succeed, fail before they write, fail

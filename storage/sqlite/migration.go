@@ -50,17 +50,9 @@ func readMigrations(fsys fs.FS) ([]migration, error) {
 // and in a table, so that damage to the header is not taken for an old or new
 // schema.
 func migrate(ctx context.Context, conn *sql.Conn, migrations []migration, applicationID int32) error {
-	version, id, err := schema(ctx, conn)
+	version, err := check(ctx, conn, applicationID)
 	if err != nil {
 		return err
-	}
-	if version != 0 || id != 0 {
-		if id != applicationID {
-			return fmt.Errorf("%w: it belongs to another application (id %#x, want %#x)", storage.ErrCorrupt, uint32(id), uint32(applicationID))
-		}
-		if err := agree(ctx, conn, version); err != nil {
-			return err
-		}
 	}
 	if version > len(migrations) {
 		return fmt.Errorf("%w: it has schema %d, this program knows up to %d", storage.ErrNewerSchema, version, len(migrations))
@@ -77,6 +69,26 @@ func migrate(ctx context.Context, conn *sql.Conn, migrations []migration, applic
 		version++
 	}
 	return nil
+}
+
+// check reads the version, and refuses a file whose numbers don't agree. It
+// reads them in one transaction: another process may be migrating.
+func check(ctx context.Context, conn *sql.Conn, applicationID int32) (version int, err error) {
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return 0, err
+	}
+	defer func() {
+		_, rollbackErr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, rollbackErr)
+	}()
+	version, id, err := schema(ctx, conn)
+	if err != nil || version == 0 && id == 0 {
+		return version, err
+	}
+	if id != applicationID {
+		return 0, fmt.Errorf("%w: it belongs to another application (id %#x, want %#x)", storage.ErrCorrupt, uint32(id), uint32(applicationID))
+	}
+	return version, agree(ctx, conn, version)
 }
 
 // schema reads the header's numbers.
