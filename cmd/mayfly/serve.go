@@ -121,6 +121,7 @@ func (cmd *serveCommand) Run(ctx context.Context, c console, config *fileConfig)
 		return err
 	}
 	defer func() { err = errors.Join(err, sessions.Close()) }()
+	defer h.runtime.OnPressure(sessions.Relieve)()
 	bundler, err := cmd.bundler(cmd.Cache)
 	if err != nil {
 		return err

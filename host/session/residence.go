@@ -77,11 +77,22 @@ func (s *Service) load(x *session) (*execution.State, error) {
 
 // shrink takes states out of memory, those first that were not used for
 // longest, until the rest is within the budget. They are on disk already.
-func (s *Service) shrink() {
+func (s *Service) shrink() { s.shrinkTo(s.config.MemoryBudget) }
+
+// Relieve takes states out of memory until so many bytes of them are gone, for
+// want of memory: those first that were not used for longest.
+func (s *Service) Relieve(excess int64) {
+	s.mu.Lock()
+	most := max(0, s.bytes-excess)
+	s.mu.Unlock()
+	s.shrinkTo(most)
+}
+
+func (s *Service) shrinkTo(most int64) {
 	for {
 		s.mu.Lock()
 		var victim *session
-		if s.bytes > s.config.MemoryBudget {
+		if s.bytes > most {
 			for e := s.resident.Back(); e != nil && victim == nil; e = e.Prev() {
 				x := e.Value.(*session)
 				select {

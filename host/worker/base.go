@@ -113,8 +113,19 @@ func (s *bases) setPrivate(key baseKey) {
 }
 
 // trim closes bases that nobody uses until there is room. The lock is held.
-func (s *bases) trim() {
-	for s.size > s.budget && len(s.idle) > 0 {
+func (s *bases) trim() { s.shrink(s.budget) }
+
+// relieve closes bases that nobody uses until so many bytes are free.
+func (s *bases) relieve(excess int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shrink(s.size - excess)
+}
+
+// shrink closes bases that nobody uses until the rest take no more than most. The
+// lock is held.
+func (s *bases) shrink(most int64) {
+	for s.size > most && len(s.idle) > 0 {
 		b := s.idle[0]
 		s.idle = s.idle[1:]
 		delete(s.byKey, b.key)

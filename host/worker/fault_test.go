@@ -203,3 +203,71 @@ func TestEvaluationThatExceeds(t *testing.T) {
 		t.Errorf("it ended by %v", err)
 	}
 }
+
+// For want of memory instances end that serve nobody. The next event begins anew.
+func TestEvicted(t *testing.T) {
+	s := newService(t, nil)
+	w := s.Worker(script(`import { WorkerEntrypoint, RpcTarget } from "cloudflare:workers";
+	let served = 0;
+	class Counter extends RpcTarget { next() { return ++served } }
+	export class Counters extends WorkerEntrypoint { get counter() { return new Counter() } }
+	export default { async fetch(request) {
+		const n = ++served;
+		if (request.url.endsWith("/slow")) await scheduler.wait(1000);
+		return new Response(String(n));
+	} }`))
+	target := w.Entrypoint("", rpc.Value{}, Limits{})
+	want := func(path, body string) {
+		t.Helper()
+		if _, got := get(t, target, "http://a.test"+path); got != body {
+			t.Errorf("%s: %q, want %q", path, got, body)
+		}
+	}
+	instance := func() *instance {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.instances[0]
+	}
+	want("/", "1")
+	want("/", "2")
+	first := instance()
+	if !first.Evict() {
+		t.Error("it was not evicted")
+	}
+	if first.Evict() {
+		t.Error("it was evicted twice")
+	}
+	want("/", "1")
+
+	slow := make(chan string)
+	go func() {
+		_, body := get(t, target, "http://a.test/slow")
+		slow <- body
+	}()
+	for instance().load.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if instance().Evict() {
+		t.Error("it was evicted with a request under way")
+	}
+	if body := <-slow; body != "2" {
+		t.Errorf("%q", body)
+	}
+
+	// While somebody holds a stub of it, it stays.
+	counters := w.Entrypoint("Counters", rpc.Value{}, Limits{})
+	value, err := counters.Call(t.Context(), &rpc.Call{Get: true, Path: []string{"counter"}})
+	if err != nil || len(value.Caps) != 1 {
+		t.Fatalf("%+v %v", value, err)
+	}
+	if instance().Evict() {
+		t.Error("it was evicted with a stub of it held")
+	}
+	value.Caps[0].Target.Release()
+	for start := time.Now(); !instance().Evict(); time.Sleep(time.Millisecond) {
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("it was not evicted when the stub was given back")
+		}
+	}
+	want("/", "1")
+}

@@ -399,6 +399,21 @@ func (in *instance) Rested(pending bool) {
 	}
 }
 
+// Evict implements isolate.ResidentHost. As in Workers, what module scope remembers
+// may be lost between events; but not while somebody holds a stub of it.
+func (in *instance) Evict() bool {
+	in.mu.Lock()
+	idle := !in.over && !in.evaluating && in.load.Load() == 0 && len(in.exports) == 0
+	if idle {
+		in.over = true // an event that comes now begins in another
+	}
+	in.mu.Unlock()
+	if idle {
+		in.resident.Close(isolate.OK, "")
+	}
+	return idle
+}
+
 // Ended implements isolate.ResidentHost: the isolate is over, and with it all
 // its events.
 func (in *instance) Ended(report isolate.Report) {

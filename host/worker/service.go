@@ -53,6 +53,7 @@ type Service struct {
 	log        *slog.Logger
 	processors int
 	bases      *bases
+	unwatch    func() // ends the watch over memory
 
 	mu      sync.Mutex
 	resting *list.List // of *instance that may hold a slot, the one used last at the front
@@ -70,15 +71,20 @@ func New(config Config) *Service {
 	if config.Bases == 0 {
 		config.Bases = 512 << 20
 	}
-	return &Service{
+	s := &Service{
 		config: config, log: config.Executions.Log(), processors: runtime.GOMAXPROCS(0),
 		bases:   &bases{budget: config.Bases, byKey: map[baseKey]*base{}, private: map[baseKey]struct{}{}},
 		resting: list.New(), places: map[*instance]*list.Element{},
 	}
+	s.unwatch = config.Executions.Runtime().OnPressure(s.bases.relieve)
+	return s
 }
 
 // Close gives up the states of evaluated code. No event may be under way.
-func (s *Service) Close() { s.bases.close() }
+func (s *Service) Close() {
+	s.unwatch()
+	s.bases.close()
+}
 
 // touch notes that an instance is used, and parks those that were not used for
 // longest where too many keep their place.

@@ -240,6 +240,7 @@ type residentHost struct {
 	refused  func(event uint32, err error)
 	exceeded func(event uint32)
 	rested   func(pending bool)
+	evict    func() bool
 	ended    func(Report)
 }
 
@@ -262,6 +263,8 @@ func (h *residentHost) Rested(pending bool) {
 		h.rested(pending)
 	}
 }
+
+func (h *residentHost) Evict() bool { return h.evict != nil && h.evict() }
 
 func (h *residentHost) Ended(r Report) {
 	if h.ended != nil {

@@ -1,7 +1,6 @@
 package isolate
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -11,34 +10,63 @@ import (
 	"mayfly/runtime/snapshot"
 )
 
-// A pressure watches resident memory, refuses new isolates above a budget, and
-// ends the largest ones before the kernel has to choose a process.
+// A pressure watches resident memory and refuses new isolates above a budget.
+// So that the budget is never used up for good, what is kept for speed alone is
+// given back before that, and the largest isolates are ended where that is not
+// enough, before the kernel has to choose a process.
 type pressure struct {
 	budget   int64
+	measure  func() (resident, free int64)
+	trim     func()       // gives back what the runtime keeps for speed
 	resident atomic.Int64 // of this process, when last looked at
 	free     atomic.Int64 // that the machine or control group has left
 	stop     chan struct{}
 	stopped  chan struct{}
 
+	// Of the watch's goroutine.
 	collected time.Time // when garbage was collected for want of memory
+	relieved  time.Time // when something was given back
+	above     time.Time // since when memory is above the budget; zero: it is not
 
-	mu   sync.Mutex
-	live map[*Isolate]struct{} // those that have run for a while, or rest
+	relieving atomic.Bool // what is given back is so on a goroutine of its own
+	work      sync.WaitGroup
+
+	mu        sync.Mutex
+	live      map[*Isolate]struct{}  // those that have run for a while, or rest in a slot
+	residents map[*Resident]struct{} // all
+
+	keepersMu sync.Mutex // held while they are called
+	keepers   map[*keeper]struct{}
 }
 
-// Above the budget nothing is admitted. Above shedPercent of it, or with less
-// than reserve left on the machine, isolates are ended. From collectPercent on
-// Go's garbage is collected and given back, once in collectPeriod.
+// A keeper keeps memory for speed alone, and gives back some when it is told to.
+type keeper struct{ relieve func(excess int64) }
+
+// Shares of the budget. From collectPercent on Go's garbage is collected and given
+// back, once in collectPeriod. Above relievePercent what is kept for speed goes,
+// until relievedPercent is left: clean slots, what the keepers have, residents
+// without events. Above the budget nothing is admitted; where it stays so for
+// lastPeriod, and at once above shedPercent or with less than reserve left on the
+// machine, isolates are ended.
 const (
-	shedPercent    = 115
-	collectPercent = 85
+	shedPercent     = 115
+	relievePercent  = 95
+	relievedPercent = 90
+	collectPercent  = 85
+
 	collectPeriod  = 2 * time.Second
-	reserve        = 256 << 20
+	relievePeriod  = 250 * time.Millisecond
+	lastPeriod     = 2 * time.Second
 	pressurePeriod = 50 * time.Millisecond
+
+	reserve = 256 << 20
 )
 
-func newPressure(budget int64) *pressure {
-	p := &pressure{budget: budget, stop: make(chan struct{}), stopped: make(chan struct{}), live: map[*Isolate]struct{}{}}
+func newPressure(budget int64, trim func()) *pressure {
+	p := &pressure{
+		budget: budget, measure: memory, trim: trim, stop: make(chan struct{}), stopped: make(chan struct{}),
+		live: map[*Isolate]struct{}{}, residents: map[*Resident]struct{}{}, keepers: map[*keeper]struct{}{},
+	}
 	if p.budget == 0 {
 		p.budget = memoryTotal() / 4 * 3
 	}
@@ -46,33 +74,73 @@ func newPressure(budget int64) *pressure {
 	return p
 }
 
+func memory() (resident, free int64) {
+	return memoryResident() + snapshot.Held(), memoryFree() // states are not the process's own pages
+}
+
 func (p *pressure) look() {
-	p.resident.Store(memoryResident() + snapshot.Held()) // states are not the process's own pages
-	p.free.Store(memoryFree())
+	resident, free := p.measure()
+	p.resident.Store(resident)
+	p.free.Store(free)
+}
+
+// excess is how many bytes more are resident than a share of the budget, or than
+// leaves the machine its reserve.
+func (p *pressure) excess(percent int64) int64 {
+	return max(p.resident.Load()-p.budget/100*percent, reserve-p.free.Load())
 }
 
 // watch looks at memory until close.
 func (p *pressure) watch() {
 	defer close(p.stopped)
+	defer p.work.Wait()
 	tick := time.NewTicker(pressurePeriod)
 	defer tick.Stop()
 	for {
 		select {
 		case <-p.stop:
 			return
-		case <-tick.C:
+		case now := <-tick.C:
 			p.look()
-			if p.resident.Load() > p.budget/100*collectPercent && time.Since(p.collected) > collectPeriod {
-				// Part of it may be garbage: what is refused or ended for that
-				// would be refused in vain.
+			p.tend(now)
+		}
+	}
+}
+
+// tend does what the last look asks for.
+func (p *pressure) tend(now time.Time) {
+	collect := p.resident.Load() > p.budget/100*collectPercent && now.Sub(p.collected) > collectPeriod
+	relieve := p.excess(relievePercent) > 0 && now.Sub(p.relieved) > relievePeriod
+	if (collect || relieve) && p.relieving.CompareAndSwap(false, true) {
+		if collect {
+			p.collected = now
+		}
+		p.relieved = now
+		p.work.Go(func() {
+			defer p.relieving.Store(false)
+			if collect {
+				// Part of it may be garbage: what is given back or ended for
+				// that would be so in vain.
 				debug.FreeOSMemory()
-				p.collected = time.Now()
 				p.look()
 			}
-			if p.resident.Load() > p.budget/100*shedPercent || p.free.Load() < reserve {
-				p.shed()
-			}
-		}
+			p.relieve()
+		})
+	}
+	over := p.excess(100)
+	if over <= 0 {
+		p.above = time.Time{}
+		return
+	}
+	if p.above.IsZero() {
+		p.above = now
+	}
+	lasts := now.Sub(p.above) > lastPeriod
+	if lasts {
+		p.above = now
+	}
+	if lasts || p.resident.Load() > p.budget/100*shedPercent || p.free.Load() < reserve {
+		p.shed(over)
 	}
 }
 
@@ -92,33 +160,38 @@ func (p *pressure) refuse() string {
 	return ""
 }
 
-// shed ends the isolate that has changed most; one that rests between two events
-// is parked, and ended only where that fails.
-func (p *pressure) shed() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var largest *Isolate
-	for iso := range p.live {
-		if iso.ending.Load() == nil && !iso.parking.Load() && (largest == nil || iso.memory.Load() > largest.memory.Load()) {
-			largest = iso
+// relieve gives back what is kept for speed, what costs least to have again
+// first, until there is room.
+func (p *pressure) relieve() {
+	for _, step := range []func(excess int64){func(int64) { p.trim() }, p.askKeepers, p.evict} {
+		if p.excess(relievePercent) <= 0 {
+			return
 		}
-	}
-	if largest != nil && largest.resident != nil && !largest.inTurn.Load() {
-		largest.parking.Store(true) // the next look goes on with others
-		go largest.putAway()
-		return
-	}
-	if largest != nil {
-		largest.End(LoadShed, "the server is short of memory, and this execution uses the most")
+		step(p.excess(relievedPercent))
+		p.look()
 	}
 }
 
-// putAway parks a resident for want of memory.
-func (iso *Isolate) putAway() {
-	err := iso.resident.Park(context.Background())
-	iso.parking.Store(false)
-	if err != nil {
-		iso.resident.Close(LoadShed, "the server is short of memory, and this isolate uses the most")
+// OnPressure has f be called when memory is short, with how many bytes should
+// become free: for who keeps what it can do without. f is called on another
+// goroutine, never twice at once, and not any more when remove has returned.
+func (r *Runtime) OnPressure(f func(excess int64)) (remove func()) {
+	p, k := r.pressure, &keeper{f}
+	p.keepersMu.Lock()
+	p.keepers[k] = struct{}{}
+	p.keepersMu.Unlock()
+	return func() {
+		p.keepersMu.Lock()
+		delete(p.keepers, k)
+		p.keepersMu.Unlock()
+	}
+}
+
+func (p *pressure) askKeepers(excess int64) {
+	p.keepersMu.Lock()
+	defer p.keepersMu.Unlock()
+	for k := range p.keepers {
+		k.relieve(excess)
 	}
 }
 
@@ -131,5 +204,17 @@ func (p *pressure) add(iso *Isolate) {
 func (p *pressure) remove(iso *Isolate) {
 	p.mu.Lock()
 	delete(p.live, iso)
+	p.mu.Unlock()
+}
+
+func (p *pressure) addResident(x *Resident) {
+	p.mu.Lock()
+	p.residents[x] = struct{}{}
+	p.mu.Unlock()
+}
+
+func (p *pressure) removeResident(x *Resident) {
+	p.mu.Lock()
+	delete(p.residents, x)
 	p.mu.Unlock()
 }

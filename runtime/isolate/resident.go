@@ -27,6 +27,10 @@ type ResidentHost interface {
 	// meanwhile it handles inside of that. It is called like Rested, but in the
 	// turn, and may come several times in one.
 	Blocked()
+	// Evict asks, when memory is short, to do without the resident: true if it
+	// was closed, which it may be when no event is under way and what it
+	// remembers may be lost. It is called on any goroutine.
+	Evict() bool
 	// Ended says that the resident is over, by itself or by Close: once, after
 	// its last turn. Turn is then the event in whose turn it ended, 0 if that
 	// was between two.
@@ -83,7 +87,8 @@ type Resident struct {
 	runner   *runner  // of the goroutine that runs it; only that uses it
 }
 
-// Reside makes a resident. It costs next to nothing until the first delivery.
+// Reside makes a resident. It costs next to nothing until the first delivery. It
+// is there until it ends: Close it.
 func (r *Runtime) Reside(residence Residence) *Resident {
 	x := &Resident{residence: residence}
 	job := &Job{
@@ -91,6 +96,7 @@ func (r *Runtime) Reside(residence Residence) *Resident {
 		Limits: Limits{Memory: residence.Memory, Operations: residence.Operations},
 	}
 	x.iso = &Isolate{rt: r, job: job, ctx: context.Background(), resident: x}
+	r.pressure.addResident(x)
 	return x
 }
 
@@ -439,6 +445,7 @@ func (x *Resident) finish(p *processor, err error) {
 		iso.rt.scheduler.leaveLive(iso.job.Tenant)
 	}
 	iso.uninterrupt()
+	iso.rt.pressure.removeResident(x)
 	iso.mu.Lock()
 	if err == nil && x.closing != nil && x.closing.outcome != OK {
 		err = x.closing

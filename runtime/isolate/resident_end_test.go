@@ -235,11 +235,11 @@ func TestResidentParkedForMemory(t *testing.T) {
 		count.Store(int32(memory[heapAt]))
 		work(port)
 	}
-	x, _ := newResident(t, r, p, h, nil)
+	x, ended := newResident(t, r, p, h, nil)
 	x.Deliver(Delivery{Event: 1})
 	receive(t, rested)
-	r.pressure.shed()
-	r.pressure.shed() // while that is done, nothing else is to be found
+	r.pressure.shed(1)
+	r.pressure.shed(1) // while that is done, nothing else is to be found
 	eventually(t, "it is parked", func() bool { slot, _ := x.Held(); return !slot })
 	eventually(t, "it is left out of the list", func() bool { return r.Stats().Lasting == 0 })
 	<-rested
@@ -247,6 +247,13 @@ func TestResidentParkedForMemory(t *testing.T) {
 	receive(t, rested)
 	if count.Load() != 2 {
 		t.Errorf("it found %d turns", count.Load())
+	}
+	// One whose parking was not enough ends.
+	r.pressure.shed(1)
+	eventually(t, "it is parked again", func() bool { slot, _ := x.Held(); return !slot && !x.iso.parking.Load() })
+	r.pressure.shed(1)
+	if report := receive(t, ended); report.Outcome != LoadShed {
+		t.Errorf("%+v", report)
 	}
 }
 

@@ -66,8 +66,8 @@ func New(config Config) (*Runtime, error) {
 	r := &Runtime{
 		config:    config,
 		scheduler: newScheduler(&config),
-		pressure:  newPressure(config.MemoryBudget),
 	}
+	r.pressure = newPressure(config.MemoryBudget, r.trim)
 	go r.pressure.watch()
 	return r, nil
 }
@@ -89,6 +89,16 @@ func (r *Runtime) Close() error {
 		clear(p.clean)
 	}
 	return errors.Join(errs...)
+}
+
+// trim closes the clean slots that are kept for the next isolates: the pages that
+// were changed in them stay the process's own until then.
+func (r *Runtime) trim() {
+	for program, slots := range r.scheduler.takeClean() {
+		for _, s := range append(slots, program.spares.take()...) {
+			_ = s.close() // nobody is in it
+		}
+	}
 }
 
 // memoryBytes is how much a job's guest may change or grow.

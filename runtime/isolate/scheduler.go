@@ -304,6 +304,20 @@ func (s *scheduler) turnover(p *processor, name string, used time.Duration) *pro
 	return <-w.grant
 }
 
+// takeClean takes the clean slots of the processors that are idle.
+func (s *scheduler) takeClean() map[*Program][]*slot {
+	all := map[*Program][]*slot{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.idle {
+		for program, slots := range p.clean {
+			all[program] = append(all[program], slots...)
+		}
+		clear(p.clean)
+	}
+	return all
+}
+
 // served notes a fresh execution's processor time, for Retry-After.
 func (s *scheduler) served(cpu time.Duration) {
 	s.mu.Lock()

@@ -108,6 +108,16 @@ func (p *Program) refill() {
 	})
 }
 
+// take takes all that there are.
+func (r *spares) take() []*slot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slotsLeft.Add(-int64(len(r.left)))
+	all := append(r.left, r.slots...)
+	r.left, r.slots = nil, nil
+	return all
+}
+
 // close closes the slots that were made ahead; no more will be.
 func (r *spares) close() error {
 	r.mu.Lock()
@@ -115,10 +125,8 @@ func (r *spares) close() error {
 	r.mu.Unlock()
 	r.making.Wait()
 	var errs []error
-	slotsLeft.Add(-int64(len(r.left)))
-	for _, s := range append(r.left, r.slots...) {
+	for _, s := range r.take() {
 		errs = append(errs, s.close())
 	}
-	r.left, r.slots = nil, nil
 	return errors.Join(errs...)
 }
