@@ -43,6 +43,7 @@ func init() {
 		"cache":        damagedCache,
 		"data":         damagedData,
 		"pressure":     memoryPressure,
+		"hoarders":     hoarders,
 		"stop":         stopUnderLoad,
 		"soak":         soak,
 		"brute-force":  bruteForce,

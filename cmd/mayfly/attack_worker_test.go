@@ -97,15 +97,7 @@ func killDeploys(t *testing.T, _ *arena, _ *attackServer, c *attackCase) {
 // there is too much to do. What is the same for all of them is done once: the
 // processor time of them together is bounded.
 func workerStorm(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
-	worker := strings.TrimSuffix(c.name, ".toml")
-	deploy := marshal(map[string]any{
-		"main_module": "index.js", "compatibility_date": "2026-01-31",
-		"bindings": map[string]any{"LOADER": map[string]string{"type": "worker_loader"}},
-		"modules":  map[string]any{"index.js": map[string]string{"js": c.Parameters["program"]}},
-	})
-	if r, err := s.send("PUT", "/v1/workers/"+worker, jsonHeader, deploy); err != nil || r.status != http.StatusOK && r.status != http.StatusCreated {
-		t.Fatalf("the deploy: %v %+v", err, r)
-	}
+	worker := deployLoader(t, s, c)
 	before := s.processorTime(t)
 	var mu sync.Mutex
 	count := map[int]int{}
@@ -148,5 +140,68 @@ func workerStorm(t *testing.T, _ *arena, s *attackServer, c *attackCase) {
 	}
 	if r, err := s.send("GET", "/w/"+worker+"/7", nil, nil); err != nil || r.status != http.StatusOK || string(r.body) != strings.ReplaceAll(c.Parameters["answer"], "@N@", "7") {
 		t.Errorf("afterwards: %v %+v", err, r)
+	}
+}
+
+// deployLoader deploys a case's program as a worker with a loader, and is its name.
+func deployLoader(t *testing.T, s *attackServer, c *attackCase) (worker string) {
+	t.Helper()
+	worker = strings.TrimSuffix(c.name, ".toml")
+	deploy := marshal(map[string]any{
+		"main_module": "index.js", "compatibility_date": "2026-01-31",
+		"bindings": map[string]any{"LOADER": map[string]string{"type": "worker_loader"}},
+		"modules":  map[string]any{"index.js": map[string]string{"js": c.Parameters["program"]}},
+	})
+	if r, err := s.send("PUT", "/v1/workers/"+worker, jsonHeader, deploy); err != nil || r.status != http.StatusOK && r.status != http.StatusCreated {
+		t.Fatalf("the deploy: %v %+v", err, r)
+	}
+	return worker
+}
+
+// hoarders has dynamic workers keep memory between requests, more than the server
+// may have: it goes on to serve them and others.
+func hoarders(t *testing.T, _ *arena, _ *attackServer, c *attackCase) {
+	budget, most := c.number(t, "budget_mib"), float64(c.number(t, "most_mib"))
+	s := startServer(t, t.TempDir(), nil, "--log-level", "warn", "--memory-budget", fmt.Sprintf("%dMiB", budget))
+	worker := deployLoader(t, s, c)
+	peak, served, n := 0.0, 0, c.number(t, "requests")
+	for i := range n {
+		// One is refused while others are made to end.
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			r, err := s.send("GET", fmt.Sprintf("/w/%s/%d", worker, i), nil, nil)
+			if err != nil {
+				t.Fatalf("request %d: %v", i, err)
+			}
+			if r.status == http.StatusOK {
+				served++
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("request %d: %d %s", i, r.status, short(string(r.body)))
+				break
+			}
+		}
+		if l, err := s.load(); err == nil {
+			peak = max(peak, l.resident/(1<<20))
+		}
+	}
+	t.Logf("with a budget of %d MiB at most %.0f MiB were resident; %d of %d answered", budget, peak, served, n)
+	if peak > most {
+		t.Errorf("%.0f MiB were resident, at most %.0f were expected", peak, most)
+	}
+	var err error
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if _, err = s.hello(1); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	for _, f := range s.faults() {
+		t.Error(f)
 	}
 }

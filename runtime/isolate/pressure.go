@@ -20,6 +20,7 @@ type pressure struct {
 	trim     func()       // gives back what the runtime keeps for speed
 	resident atomic.Int64 // of this process, when last looked at
 	free     atomic.Int64 // that the machine or control group has left
+	shut     atomic.Bool  // nothing is admitted, though there may be room
 	stop     chan struct{}
 	stopped  chan struct{}
 
@@ -27,6 +28,7 @@ type pressure struct {
 	collected time.Time // when garbage was collected for want of memory
 	relieved  time.Time // when something was given back
 	above     time.Time // since when memory is above the budget; zero: it is not
+	ended     time.Time // when an isolate was ended for want of memory
 
 	relieving atomic.Bool // what is given back is so on a goroutine of its own
 	work      sync.WaitGroup
@@ -45,18 +47,21 @@ type keeper struct{ relieve func(excess int64) }
 // Shares of the budget. From collectPercent on Go's garbage is collected and given
 // back, once in collectPeriod. Above relievePercent what is kept for speed goes,
 // until relievedPercent is left: clean slots, what the keepers have, residents
-// without events. Above the budget nothing is admitted; where it stays so for
-// lastPeriod, and at once above shedPercent or with less than reserve left on the
-// machine, isolates are ended.
+// without events. Above the budget nothing is admitted. Isolates are ended above
+// shedPercent, or with less than reserve left on the machine, one at each look, and
+// more above floodPercent; and above the budget where it stays so for lastPeriod,
+// as events without an end may have it.
 const (
+	floodPercent    = 150
 	shedPercent     = 115
 	relievePercent  = 95
 	relievedPercent = 90
 	collectPercent  = 85
 
 	collectPeriod  = 2 * time.Second
-	relievePeriod  = 250 * time.Millisecond
-	lastPeriod     = 2 * time.Second
+	relievePeriod  = 100 * time.Millisecond
+	shutPeriod     = time.Second
+	lastPeriod     = 10 * time.Second
 	pressurePeriod = 50 * time.Millisecond
 
 	reserve = 256 << 20
@@ -109,6 +114,7 @@ func (p *pressure) watch() {
 
 // tend does what the last look asks for.
 func (p *pressure) tend(now time.Time) {
+	defer func() { p.shut.Store(now.Sub(p.ended) < shutPeriod) }()
 	collect := p.resident.Load() > p.budget/100*collectPercent && now.Sub(p.collected) > collectPeriod
 	relieve := p.excess(relievePercent) > 0 && now.Sub(p.relieved) > relievePeriod
 	if (collect || relieve) && p.relieving.CompareAndSwap(false, true) {
@@ -128,19 +134,21 @@ func (p *pressure) tend(now time.Time) {
 		})
 	}
 	over := p.excess(100)
-	if over <= 0 {
+	switch {
+	case over <= 0:
 		p.above = time.Time{}
+	case p.above.IsZero():
+		p.above = now
+	case now.Sub(p.above) > lastPeriod:
+		p.above = now
+		p.shed(over)
 		return
 	}
-	if p.above.IsZero() {
-		p.above = now
-	}
-	lasts := now.Sub(p.above) > lastPeriod
-	if lasts {
-		p.above = now
-	}
-	if lasts || p.resident.Load() > p.budget/100*shedPercent || p.free.Load() < reserve {
-		p.shed(over)
+	// One after the other: those that are left come to their end while nobody is
+	// let in, and with too many gone newcomers would have these ended as well.
+	if p.excess(shedPercent) > 0 {
+		p.ended = now
+		p.shed(max(1, p.excess(floodPercent)))
 	}
 }
 
@@ -153,6 +161,9 @@ func (p *pressure) close() {
 func (p *pressure) refuse() string {
 	if r := p.resident.Load(); r > p.budget {
 		return fmt.Sprintf("%d MiB of memory are resident, %d MiB are the budget", r>>20, p.budget>>20)
+	}
+	if p.shut.Load() {
+		return "an execution had to be ended for want of memory"
 	}
 	if p.free.Load() < reserve {
 		return "the machine is short of memory"

@@ -79,8 +79,10 @@ func TestPressure(t *testing.T) {
 	ended("for long", large)
 	look(105, 2*lastPeriod)
 	ended("while one ends, which is enough", large)
-	look(118, pressurePeriod)
-	ended("far above", large, middle)
+	look(116, pressurePeriod)
+	ended("far above, while one ends", large)
+	look(150+11, pressurePeriod)
+	ended("farther above", large, middle)
 }
 
 // Clean slots are closed for want of memory, and made again.
