@@ -17,16 +17,17 @@ import (
 type pressure struct {
 	budget   int64
 	measure  func() (resident, free int64)
-	trim     func()       // gives back what the runtime keeps for speed
-	resident atomic.Int64 // of this process, when last looked at
-	free     atomic.Int64 // that the machine or control group has left
-	shut     atomic.Bool  // nothing is admitted, though there may be room
+	trim     func(all bool) // gives back what the runtime keeps for speed
+	resident atomic.Int64   // of this process, when last looked at
+	free     atomic.Int64   // that the machine or control group has left
+	shut     atomic.Bool    // nothing is admitted, though there may be room
 	stop     chan struct{}
 	stopped  chan struct{}
 
 	// Of the watch's goroutine.
 	collected time.Time // when garbage was collected for want of memory
 	relieved  time.Time // when something was given back
+	trimmed   time.Time // when clean slots were looked through that nobody needs
 	above     time.Time // since when memory is above the budget; zero: it is not
 	ended     time.Time // when an isolate was ended for want of memory
 
@@ -44,6 +45,9 @@ type pressure struct {
 // A keeper keeps memory for speed alone, and gives back some when it is told to.
 type keeper struct{ relieve func(excess int64) }
 
+// Clean slots that nobody has needed for trimPeriod are closed, with or without
+// pressure.
+//
 // Shares of the budget. From collectPercent on Go's garbage is collected and given
 // back, once in collectPeriod. Above relievePercent what is kept for speed goes,
 // until relievedPercent is left: clean slots, what the keepers have, residents
@@ -58,6 +62,7 @@ const (
 	relievedPercent = 90
 	collectPercent  = 85
 
+	trimPeriod     = 30 * time.Second
 	collectPeriod  = 2 * time.Second
 	relievePeriod  = 100 * time.Millisecond
 	shutPeriod     = time.Second
@@ -67,7 +72,7 @@ const (
 	reserve = 256 << 20
 )
 
-func newPressure(budget int64, trim func()) *pressure {
+func newPressure(budget int64, trim func(all bool)) *pressure {
 	p := &pressure{
 		budget: budget, measure: memory, trim: trim, stop: make(chan struct{}), stopped: make(chan struct{}),
 		live: map[*Isolate]struct{}{}, residents: map[*Resident]struct{}{}, keepers: map[*keeper]struct{}{},
@@ -133,6 +138,10 @@ func (p *pressure) tend(now time.Time) {
 			p.relieve()
 		})
 	}
+	if now.Sub(p.trimmed) > trimPeriod {
+		p.trimmed = now
+		p.work.Go(func() { p.trim(false) })
+	}
 	over := p.excess(100)
 	switch {
 	case over <= 0:
@@ -174,7 +183,7 @@ func (p *pressure) refuse() string {
 // relieve gives back what is kept for speed, what costs least to have again
 // first, until there is room.
 func (p *pressure) relieve() {
-	for _, step := range []func(excess int64){func(int64) { p.trim() }, p.askKeepers, p.evict} {
+	for _, step := range []func(excess int64){func(int64) { p.trim(true) }, p.askKeepers, p.evict} {
 		if p.excess(relievePercent) <= 0 {
 			return
 		}

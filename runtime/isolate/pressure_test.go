@@ -1,6 +1,7 @@
 package isolate
 
 import (
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,7 +13,12 @@ func TestPressure(t *testing.T) {
 	var resident, free, trims, asked atomic.Int64
 	free.Store(4 * reserve)
 	var trimmed func()
-	p := newPressure(budget, func() { trims.Add(1); trimmed() })
+	p := newPressure(budget, func(all bool) {
+		if all {
+			trims.Add(1)
+			trimmed()
+		}
+	})
 	p.measure = func() (int64, int64) { return resident.Load(), free.Load() }
 	p.keepers[&keeper{asked.Store}] = struct{}{}
 	now := time.Now()
@@ -85,37 +91,69 @@ func TestPressure(t *testing.T) {
 	ended("farther above", large, middle)
 }
 
-// Clean slots are closed for want of memory, and made again.
+// Clean slots are closed when nobody has needed them for a while, all of them for
+// want of memory, and made again.
 func TestTrim(t *testing.T) {
 	p := prepareScripted(t, scripted{})
 	r := newTestRuntime(t, Config{Processors: 1})
+	before := slotsLeft.Load()
+	// Many wait at once, then one after the other comes.
+	const many = keepClean + 4
+	inside, leave := make(chan bool, many), make(chan bool)
+	var wg sync.WaitGroup
+	for range many {
+		wg.Go(func() {
+			x, ended := newResident(t, r, p, &residentHost{scriptHost: scriptHost{script: func(_ Port, memory []byte) { memory[heapAt]++ }}, rested: func(bool) { inside <- true }}, nil)
+			x.Deliver(Delivery{Event: 1})
+			<-leave
+			x.Close(OK, "")
+			<-ended
+		})
+	}
+	for range many {
+		receive(t, inside)
+	}
+	close(leave)
+	wg.Wait()
 	run := func() {
-		if report := play(t, r, Job{Program: p}, func(_ Port, memory []byte) { memory[heapAt]++ }); report.Outcome != OK {
+		t.Helper()
+		if report := play(t, r, Job{Program: p}, func(_ Port, memory []byte) {
+			if memory[heapAt]++; memory[heapAt] != 1 {
+				t.Error("the slot is not clean")
+			}
+		}); report.Outcome != OK {
 			t.Fatalf("%+v", report)
 		}
 	}
-	slots := func() int { return len(r.scheduler.idle[0].clean[p]) }
+	check := func(what string, kept, left int) {
+		t.Helper()
+		p.spares.making.Wait() // of those made ahead, where that takes long
+		k := 0
+		if h := r.scheduler.idle[0].clean[p]; h != nil {
+			k = len(h.slots)
+		}
+		if n := int(slotsLeft.Load() - before); k != kept || len(p.spares.left.slots) != left || n != left {
+			t.Errorf("%s: %d slots are kept and %d are left, of which %d count; want %d and %d", what, k, len(p.spares.left.slots), n, kept, left)
+		}
+	}
+	check("when they have gone", keepClean, 4)
+	r.trim(false)
+	check("at first", keepClean, 4)
 	run()
-	if !p.spares.leave(r.scheduler.idle[0].clean[p][0]) {
-		t.Fatal("there was no room")
-	}
-	r.scheduler.idle[0].clean[p] = nil
-	run() // takes it back
-	if n := slots(); n != 1 {
-		t.Fatalf("%d slots are kept", n)
-	}
-	left := slotsLeft.Load()
-	s, err := p.newSlot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.spares.leave(s)
-	p.spares.making.Wait() // of those made ahead, where that takes long
-	r.trim()
-	if n := slots() + len(p.spares.left) + len(p.spares.slots); n != 0 || slotsLeft.Load() != left {
-		t.Errorf("%d slots are left, counted are %d", n, slotsLeft.Load()-left)
+	r.trim(false)
+	check("with one used", 1, 0)
+	run()
+	r.trim(false)
+	check("with one used still", 1, 0)
+	r.trim(true)
+	check("for want of memory", 0, 0)
+	if n := len(p.spares.slots); n != 0 {
+		t.Errorf("%d slots were made ahead", n)
 	}
 	run()
+	r.trim(false)
+	r.trim(false)
+	check("with none used", 0, 0)
 }
 
 // Who is asked to do without its residents, and in which order.

@@ -81,8 +81,8 @@ func (r *Runtime) Close() error {
 	r.scheduler.mu.Lock()
 	defer r.scheduler.mu.Unlock()
 	for _, p := range r.scheduler.idle {
-		for _, slots := range p.clean {
-			for _, s := range slots {
+		for _, h := range p.clean {
+			for _, s := range h.all() {
 				errs = append(errs, s.close())
 			}
 		}
@@ -91,11 +91,20 @@ func (r *Runtime) Close() error {
 	return errors.Join(errs...)
 }
 
-// trim closes the clean slots that are kept for the next isolates: the pages that
-// were changed in them stay the process's own until then.
-func (r *Runtime) trim() {
-	for program, slots := range r.scheduler.takeClean() {
-		for _, s := range append(slots, program.spares.take()...) {
+// trim closes clean slots that are kept for the next isolates: the tables of their
+// instances, and the pages that were changed in them, stay the process's own until
+// then. Those that nobody has needed since it was called last, or all.
+func (r *Runtime) trim(all bool) {
+	from := (*shelf).unused
+	if all {
+		from = (*shelf).all
+	}
+	for program, slots := range r.scheduler.takeClean(from) {
+		slots = append(slots, program.spares.takeLeft(from)...)
+		if all {
+			slots = append(slots, program.spares.takeMade()...)
+		}
+		for _, s := range slots {
 			_ = s.close() // nobody is in it
 		}
 	}

@@ -15,8 +15,8 @@ import (
 // hot is shared between cores; only the goroutine that holds the processor
 // touches it.
 type processor struct {
-	clean  map[*Program][]*slot // clean slots, last in first out
-	random *rand.ChaCha8        // seeds of clones
+	clean  map[*Program]*shelf // clean slots
+	random *rand.ChaCha8       // seeds of clones
 
 	closedSeen int64 // programsClosed when the clean slots were looked through
 }
@@ -24,7 +24,7 @@ type processor struct {
 func newProcessor() *processor {
 	var seed [32]byte
 	cryptorand.Read(seed[:])
-	return &processor{clean: map[*Program][]*slot{}, random: rand.NewChaCha8(seed)}
+	return &processor{clean: map[*Program]*shelf{}, random: rand.NewChaCha8(seed)}
 }
 
 // A tenant is whose share of the processors an execution uses.
@@ -304,18 +304,21 @@ func (s *scheduler) turnover(p *processor, name string, used time.Duration) *pro
 	return <-w.grant
 }
 
-// takeClean takes the clean slots of the processors that are idle.
-func (s *scheduler) takeClean() map[*Program][]*slot {
-	all := map[*Program][]*slot{}
+// takeClean takes clean slots of the processors that are idle, as from chooses
+// them of a shelf.
+func (s *scheduler) takeClean(from func(*shelf) []*slot) map[*Program][]*slot {
+	taken := map[*Program][]*slot{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.idle {
-		for program, slots := range p.clean {
-			all[program] = append(all[program], slots...)
+		for program, h := range p.clean {
+			taken[program] = append(taken[program], from(h)...)
+			if len(h.slots) == 0 {
+				delete(p.clean, program)
+			}
 		}
-		clear(p.clean)
 	}
-	return all
+	return taken
 }
 
 // served notes a fresh execution's processor time, for Retry-After.

@@ -28,19 +28,19 @@ func (p *processor) take(program *Program) (*slot, error) {
 		p.closedSeen = n
 		p.sweep()
 	}
-	if l := p.clean[program]; len(l) > 0 {
-		s := l[len(l)-1]
-		p.clean[program] = l[:len(l)-1]
-		return s, nil
+	if h := p.clean[program]; h != nil {
+		if s := h.take(); s != nil {
+			return s, nil
+		}
 	}
 	return program.slot()
 }
 
 // sweep closes the slots of programs that were closed.
 func (p *processor) sweep() {
-	for program, slots := range p.clean {
+	for program, h := range p.clean {
 		if program.closed.Load() {
-			for _, s := range slots {
+			for _, s := range h.all() {
 				s.close()
 			}
 			delete(p.clean, program)
@@ -50,8 +50,13 @@ func (p *processor) sweep() {
 
 // give puts a clean slot where the next isolate finds it.
 func (p *processor) give(program *Program, s *slot) {
-	if l := p.clean[program]; len(l) < keepClean {
-		p.clean[program] = append(l, s)
+	h := p.clean[program]
+	if h == nil {
+		h = new(shelf)
+		p.clean[program] = h
+	}
+	if len(h.slots) < keepClean {
+		h.put(s)
 		return
 	}
 	if !program.spares.leave(s) {

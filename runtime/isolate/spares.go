@@ -15,7 +15,7 @@ import (
 type spares struct {
 	mu     sync.Mutex
 	slots  []*slot
-	left   []*slot        // over from processors
+	left   shelf          // over from processors
 	making sync.WaitGroup // of at most one goroutine
 	busy   bool           // it is under way
 	closed bool
@@ -41,7 +41,7 @@ func (r *spares) leave(s *slot) bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if !r.closed {
-			r.left = append(r.left, s)
+			r.left.put(s)
 			return true
 		}
 	}
@@ -53,10 +53,8 @@ func (r *spares) leave(s *slot) bool {
 func (p *Program) slot() (*slot, error) {
 	r := &p.spares
 	r.mu.Lock()
-	var s *slot
-	if n := len(r.left); n > 0 {
-		s = r.left[n-1]
-		r.left = r.left[:n-1]
+	s := r.left.take()
+	if s != nil {
 		r.mu.Unlock()
 		slotsLeft.Add(-1)
 		return s, nil
@@ -108,14 +106,22 @@ func (p *Program) refill() {
 	})
 }
 
-// take takes all that there are.
-func (r *spares) take() []*slot {
+// takeLeft takes slots that processors left, as from chooses them.
+func (r *spares) takeLeft(from func(*shelf) []*slot) []*slot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slotsLeft.Add(-int64(len(r.left)))
-	all := append(r.left, r.slots...)
-	r.left, r.slots = nil, nil
-	return all
+	taken := from(&r.left)
+	slotsLeft.Add(-int64(len(taken)))
+	return taken
+}
+
+// takeMade takes the slots that were made ahead.
+func (r *spares) takeMade() []*slot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.slots
+	r.slots = nil
+	return taken
 }
 
 // close closes the slots that were made ahead; no more will be.
@@ -125,7 +131,7 @@ func (r *spares) close() error {
 	r.mu.Unlock()
 	r.making.Wait()
 	var errs []error
-	for _, s := range r.take() {
+	for _, s := range append(r.takeLeft((*shelf).all), r.takeMade()...) {
 		errs = append(errs, s.close())
 	}
 	return errors.Join(errs...)
