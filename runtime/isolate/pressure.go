@@ -157,7 +157,7 @@ func (p *pressure) tend(now time.Time) {
 	// let in, and with too many gone newcomers would have these ended as well.
 	if p.excess(shedPercent) > 0 {
 		p.ended = now
-		p.shed(max(1, p.excess(floodPercent)))
+		p.shed(max(1, p.resident.Load()-p.budget/100*floodPercent))
 	}
 }
 
