@@ -191,6 +191,30 @@ func TestDamagedSession(t *testing.T) {
 
 // Under a budget for next to nothing every session is on disk between its
 // cells, and none is the worse for it.
+// For want of memory states are on disk only, those first that were not used for
+// longest.
+func TestRelieve(t *testing.T) {
+	s := open(t, t.TempDir(), nil)
+	var ids []string
+	for i := range 3 {
+		ids = append(ids, s.create(session.Options{}))
+		s.want(ids[i], fmt.Sprintf("let n = %d; n", i), fmt.Sprint(i))
+	}
+	bytes := s.Stats().Bytes
+	for _, step := range []struct {
+		excess   int64
+		resident int
+	}{{0, 3}, {1, 2}, {bytes / 3, 1}, {1 << 40, 0}} {
+		s.Relieve(step.excess)
+		if stats := s.Stats(); stats.Resident != step.resident {
+			t.Errorf("after %d bytes: %+v, want %d in memory", step.excess, stats, step.resident)
+		}
+	}
+	for i, id := range ids {
+		s.want(id, "n += 10; n", fmt.Sprint(i+10))
+	}
+}
+
 func TestTinyBudget(t *testing.T) {
 	s := open(t, t.TempDir(), func(c *session.Config) { c.MemoryBudget = 1 })
 	var ids []string

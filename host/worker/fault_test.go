@@ -271,3 +271,48 @@ func TestEvicted(t *testing.T) {
 	}
 	want("/", "1")
 }
+
+// For want of memory the states of code go that nobody uses, and no others.
+func TestBasesForMemory(t *testing.T) {
+	s := newService(t, nil)
+	kept := func() int {
+		s.bases.mu.Lock()
+		defer s.bases.mu.Unlock()
+		return len(s.bases.byKey)
+	}
+	definition := func(n int) Definition {
+		return script(`export default { fetch() { return new Response("` + strconv.Itoa(n) + `") } }`)
+	}
+	workers := make([]*Worker, 3)
+	for i := range workers {
+		workers[i] = s.Worker(definition(i))
+		get(t, workers[i].Entrypoint("", rpc.Value{}, Limits{}), "http://a.test/")
+	}
+	for i := range 2 {
+		workers[i].Close()
+	}
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		s.bases.mu.Lock()
+		n := len(s.bases.idle)
+		s.bases.mu.Unlock()
+		if n == 2 {
+			break
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("%d are idle", n)
+		}
+	}
+	s.bases.relieve(1)
+	if n := kept(); n != 2 {
+		t.Errorf("%d are kept", n)
+	}
+	s.bases.relieve(1 << 40)
+	if n := kept(); n != 1 {
+		t.Errorf("%d are kept", n)
+	}
+	for i := range workers {
+		if _, body := get(t, entry(s, definition(i)), "http://a.test/"); body != strconv.Itoa(i) {
+			t.Errorf("%q", body)
+		}
+	}
+}
