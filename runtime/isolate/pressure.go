@@ -17,10 +17,10 @@ import (
 type pressure struct {
 	budget   int64
 	measure  func() (resident, free int64)
-	trim     func(all bool) // gives back what the runtime keeps for speed
-	resident atomic.Int64   // of this process, when last looked at
-	free     atomic.Int64   // that the machine or control group has left
-	shut     atomic.Bool    // nothing is admitted, though there may be room
+	trim     func(all bool) int // gives back what the runtime keeps for speed
+	resident atomic.Int64       // of this process, when last looked at
+	free     atomic.Int64       // that the machine or control group has left
+	shut     atomic.Bool        // nothing is admitted, though there may be room
 	stop     chan struct{}
 	stopped  chan struct{}
 
@@ -46,7 +46,7 @@ type pressure struct {
 type keeper struct{ relieve func(excess int64) }
 
 // Clean slots that nobody has needed for trimPeriod are closed, with or without
-// pressure.
+// pressure. Where they are manySlots Go's garbage is collected after that.
 //
 // Shares of the budget. From collectPercent on Go's garbage is collected and given
 // back, once in collectPeriod. Above relievePercent what is kept for speed goes,
@@ -69,10 +69,11 @@ const (
 	lastPeriod     = 10 * time.Second
 	pressurePeriod = 50 * time.Millisecond
 
-	reserve = 256 << 20
+	reserve   = 256 << 20
+	manySlots = 16
 )
 
-func newPressure(budget int64, trim func(all bool)) *pressure {
+func newPressure(budget int64, trim func(all bool) int) *pressure {
 	p := &pressure{
 		budget: budget, measure: memory, trim: trim, stop: make(chan struct{}), stopped: make(chan struct{}),
 		live: map[*Isolate]struct{}{}, residents: map[*Resident]struct{}{}, keepers: map[*keeper]struct{}{},
@@ -140,7 +141,11 @@ func (p *pressure) tend(now time.Time) {
 	}
 	if now.Sub(p.trimmed) > trimPeriod {
 		p.trimmed = now
-		p.work.Go(func() { p.trim(false) })
+		p.work.Go(func() {
+			if p.trim(false) >= manySlots {
+				debug.FreeOSMemory() // their tables; at rest the next collection may be minutes away
+			}
+		})
 	}
 	over := p.excess(100)
 	switch {

@@ -13,11 +13,12 @@ func TestPressure(t *testing.T) {
 	var resident, free, trims, asked atomic.Int64
 	free.Store(4 * reserve)
 	var trimmed func()
-	p := newPressure(budget, func(all bool) {
+	p := newPressure(budget, func(all bool) int {
 		if all {
 			trims.Add(1)
 			trimmed()
 		}
+		return 0
 	})
 	p.measure = func() (int64, int64) { return resident.Load(), free.Load() }
 	p.keepers[&keeper{asked.Store}] = struct{}{}
@@ -144,7 +145,9 @@ func TestTrim(t *testing.T) {
 	r.trim(false)
 	check("at first", keepClean, 4)
 	run()
-	r.trim(false)
+	if n := r.trim(false); n != keepClean+4-1 {
+		t.Errorf("%d slots were closed", n)
+	}
 	check("with one used", 1, 0)
 	run()
 	r.trim(false)

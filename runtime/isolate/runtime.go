@@ -93,8 +93,9 @@ func (r *Runtime) Close() error {
 
 // trim closes clean slots that are kept for the next isolates: the tables of their
 // instances, and the pages that were changed in them, stay the process's own until
-// then. Those that nobody has needed since it was called last, or all.
-func (r *Runtime) trim(all bool) {
+// then. Those that nobody has needed since it was called last, or all. It answers how
+// many.
+func (r *Runtime) trim(all bool) (closed int) {
 	from := (*shelf).unused
 	if all {
 		from = (*shelf).all
@@ -107,7 +108,9 @@ func (r *Runtime) trim(all bool) {
 		for _, s := range slots {
 			_ = s.close() // nobody is in it
 		}
+		closed += len(slots)
 	}
+	return closed
 }
 
 // memoryBytes is how much a job's guest may change or grow.
